@@ -1,0 +1,57 @@
+# make run | test | test-slow | check | bench NAME=ingest | docs: the same lists a laptop and CI run. Each sets up what it misses.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export XDG_RUNTIME_DIR ?= $(CURDIR)/.setup/runtime
+export npm_config_update_notifier := false
+
+.PHONY: setup run test test-slow check bench docs locks clean
+
+setup: .setup/dev
+
+# The runtime alone: what `make run` needs.
+.setup/run: requirements.lock package-lock.json pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Steelyard needs Python 3.11 or newer, this is %s.%s: set PYTHON=python3.11" % sys.version_info[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --omit=dev
+	$(BIN)/python -m steelyard.web.assets
+	@mkdir -p .setup/runtime && chmod 700 .setup/runtime && touch $@
+
+# What tests and checks need on top, with the servers that Debian packages.
+.setup/dev: .setup/run requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent
+	$(BIN)/python tests/setup.py
+	@touch $@
+
+run: .setup/run
+	$(BIN)/steelyard demo
+
+test: .setup/dev
+	$(BIN)/python -m pytest
+
+test-slow: .setup/dev
+	$(BIN)/python -m pytest -m slow
+
+check: .setup/dev
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/pyright
+	$(BIN)/lint-imports
+
+bench: .setup/dev
+	@test -f bench/$(NAME).py || { echo "make bench NAME=...: one of $$(ls bench/*.py | xargs -n1 basename -s .py | grep -v '^_' | xargs)"; exit 2; }
+	@$(BIN)/python bench/$(NAME).py
+
+docs: .setup/dev
+	$(BIN)/python -m docs.build
+
+# Pinned and hashed, naming no index. Run after changing pyproject.toml.
+locks:
+	$(BIN)/uv pip compile --quiet --generate-hashes --group setup pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --group setup --group dev pyproject.toml --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv node_modules .setup src/steelyard/web/static/vendor

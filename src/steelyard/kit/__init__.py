@@ -1,0 +1,1 @@
+"""What every layer may use: ids, facts, errors and time. Pure, standard library only."""

@@ -1,0 +1,49 @@
+"""The tree of errors. A message says what happened, to what, and what to do next.
+
+    SteelyardError
+    ├── ConfigError          a setting is missing or wrong
+    ├── PolicyError          policy.toml cannot be read as a policy
+    ├── StoreError           the database cannot be used as it is
+    │   ├── SuperuserError   the application's role ignores row-level security
+    │   ├── SchemaError      the schema is older or newer than this release
+    │   └── BusyDataError    another process holds the embedded server's data folder
+    ├── LedgerError          a fact cannot be appended
+    ├── ReplayError          a decision cannot be replayed, or does not equal its digest
+    └── IntercomError        see adapters/intercom/errors.py
+"""
+
+
+class SteelyardError(Exception):
+    """Everything Steelyard raises on purpose."""
+
+
+class ConfigError(SteelyardError):
+    """A setting is missing or wrong."""
+
+
+class PolicyError(SteelyardError):
+    """policy.toml cannot be read as a policy."""
+
+
+class StoreError(SteelyardError):
+    """The database cannot be used as it is."""
+
+
+class SuperuserError(StoreError):
+    """The application's role would ignore row-level security."""
+
+
+class SchemaError(StoreError):
+    """The schema is older or newer than this release."""
+
+
+class BusyDataError(StoreError):
+    """Another process holds the embedded server's data folder."""
+
+
+class LedgerError(SteelyardError):
+    """A fact cannot be appended."""
+
+
+class ReplayError(SteelyardError):
+    """A decision cannot be replayed, or does not equal its digest."""

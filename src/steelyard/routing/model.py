@@ -1,4 +1,4 @@
-"""The values of routing: what a conversation, an engineer and a decision are. All immutable, all made of ids and numbers."""
+"""The values of routing: what a conversation, an engineer and a decision are. Immutable, made of ids and numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Text(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A rule that matched: where, and for how many points. `start` and `end` are offsets into that field's plain text."""
+    """A rule that matched: where, for how many points. `start` and `end` are offsets into that field's plain text."""
 
     topic: TopicId
     rule: str
@@ -176,9 +176,9 @@ class Candidate(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Who gets a conversation. `winner` None: nobody can, it waits."""
+    """Who gets a conversation, and who would have without them."""
 
-    winner: Candidate | None
+    winner: Candidate
     runner_up: Candidate | None
     digest: bytes
     """SHA-256 over the candidates' records, the matched rules, the policy's digest and the engine's version."""

@@ -1,0 +1,45 @@
+"""Who gets a conversation: the available engineer of its team with the lowest load; then longest idle; then id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from itertools import islice
+
+from steelyard.kit.ids import TeamId
+from steelyard.routing.model import ENGINE, Candidate, Choice, Exclusion, Match
+from steelyard.routing.state import RECORD, Standing, State
+
+
+def choose(state: State, team: TeamId | None, matches: tuple[Match, ...], policy: str) -> Choice | None:
+    """The choice for a conversation of `team` (None: anybody's) under the policy with that digest; None: nobody can."""
+    best = _best_two(state, team)
+    if not best:
+        return None
+    winner, runner_up = _candidate(state, best[0]), _candidate(state, best[1]) if len(best) > 1 else None
+    return Choice(winner, runner_up, digest(state.records(team), matches, policy))
+
+
+def digest(records: bytes | bytearray, matches: tuple[Match, ...], policy: str) -> bytes:
+    """SHA-256 over the engineers' records, then the matched rules, the policy's digest and the engine's version."""
+    found = hashlib.sha256(records)
+    found.update(f"{json.dumps(matches, separators=(',', ':'))}\n{policy}\n{ENGINE}".encode())
+    return found.digest()
+
+
+def pack(candidates: Iterable[Candidate]) -> bytes:
+    """The candidates' fixed-width records, as a digest reads them."""
+    return b"".join(RECORD.pack(*each) for each in candidates)
+
+
+def _best_two(state: State, team: TeamId | None) -> list[Standing]:
+    if team is None:
+        return state.standings[:2]
+    members = state.members(team)
+    return list(islice((each for each in state.standings if each[2] in members), 2))
+
+
+def _candidate(state: State, standing: Standing) -> Candidate:
+    engineer = state.engineers[standing[2]]
+    return Candidate(engineer.id, Exclusion.NONE, engineer.load, engineer.capacity, engineer.last_assigned)

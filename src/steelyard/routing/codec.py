@@ -1,0 +1,90 @@
+"""Routing's values as JSON, for facts, tables and snapshots."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from steelyard.kit.ids import EngineerId, Position, TeamId
+from steelyard.routing.model import (
+    Conversation,
+    Decision,
+    Engineer,
+    Exclusion,
+    Match,
+    Order,
+    Override,
+    Pending,
+    Phase,
+    Team,
+)
+from steelyard.routing.state import State, build
+
+
+def dump(value: object) -> str:
+    """Compact JSON. A tuple, named or not, is an array of its fields."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def conversation(data: list[Any]) -> Conversation:
+    """The conversation whose `dump` this was."""
+    plain = Conversation(*data)
+    return plain._replace(
+        order=Order(*plain.order),
+        phase=Phase(plain.phase),
+        matches=matches(plain.matches),
+        tag=Override(*plain.tag) if plain.tag else None,
+        note=Override(*plain.note) if plain.note else None,
+        pending=Pending(plain.pending[0], plain.pending[1], Order(*plain.pending[2])) if plain.pending else None,
+    )
+
+
+def matches(data: Any) -> tuple[Match, ...]:
+    """The matches whose `dump` this was."""
+    return tuple(Match(*each) for each in data)
+
+
+def decision(data: list[Any]) -> Decision:
+    """The decision whose `dump` this was."""
+    plain = Decision(*data)
+    return plain._replace(matches=matches(plain.matches))
+
+
+def engineer_data(engineer: Engineer) -> dict[str, Any]:
+    """`engineer` by the names of the fields, without id and load."""
+    data = engineer._asdict()
+    del data["id"], data["load"]
+    return data
+
+
+def engineer(id: EngineerId, data: dict[str, Any]) -> Engineer:
+    """The engineer whose `engineer_data` this was."""
+    plain = Engineer(id, **data)
+    return plain._replace(
+        away_order=Order(*plain.away_order) if plain.away_order else None,
+        login_order=Order(*plain.login_order) if plain.login_order else None,
+        member_order=Order(*plain.member_order) if plain.member_order else None,
+    )
+
+
+def freeze(state: State) -> bytes:
+    """The whole state, compressed: what a snapshot keeps."""
+    engineers = [[each.id, engineer_data(each)] for each in state.engineers.values()]
+    whole = [state.position, state.version, engineers, list(state.teams.values()), list(state.conversations.values())]
+    return zlib.compress(dump(whole).encode(), 3)
+
+
+def thaw(frozen: bytes, ignored: Exclusion) -> State:
+    """The state whose `freeze` this was, under a policy that ignores the exclusions in `ignored`."""
+    position, version, engineers, teams, conversations = json.loads(zlib.decompress(frozen))
+    return build(
+        ignored,
+        Position(position),
+        version,
+        (
+            [engineer(EngineerId(id), data) for id, data in engineers],
+            [Team(TeamId(id), tuple(members)) for id, members in teams],
+            [conversation(each) for each in conversations],
+        ),
+    )

@@ -1,0 +1,241 @@
+"""What was seen becomes facts and decisions: pure, the same live, in tests, in replay and in benchmarks.
+
+`decide` works on a state of its own (see `State.fork`) and returns what to record. `apply` folds one recorded fact.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+from steelyard.kit.facts import Fact
+from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
+from steelyard.kit.instants import SECOND, Micros
+from steelyard.routing import codec
+from steelyard.routing.choose import choose
+from steelyard.routing.merge import answers, contradicts, differs, merge, merge_engineer, same_instant, tombstone
+from steelyard.routing.model import (
+    ENGINE,
+    Conversation,
+    Decision,
+    Engineer,
+    Pending,
+    Team,
+    Text,
+    Weighed,
+)
+from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
+from steelyard.routing.state import State
+
+
+class Scale(NamedTuple):
+    """What conversations are weighed with: a policy's digest and its `weigh`."""
+
+    policy: str
+    weigh: Callable[[Text], Weighed]
+
+
+class Changes(NamedTuple):
+    """What `decide` did to the state, in the order of the ledger."""
+
+    facts: tuple[Fact, ...]
+    decisions: tuple[tuple[Position, Decision], ...] = ()
+    late: bool = False
+    """Whether something newer was known already, so that nothing changed."""
+    unsure: bool = False
+    """Whether two payloads of the same second contradict each other: only reading Intercom back can tell."""
+
+
+def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, now: Micros) -> Changes:
+    """Takes what was seen into `state` and chooses for every conversation that can now be given to somebody.
+
+    `known` is the conversation as last recorded, also where it is closed and no longer in the state.
+    Raises nothing: every `Seen` is possible at any time.
+    """
+    match seen:
+        case SeenConversation():
+            changes = _take_conversation(state, seen, known, scale)
+            return _choose_for(state, changes, [seen.id], scale.policy, now)
+        case Settled():
+            changes = _take_settled(state, seen, known, scale)
+            return _choose_for(state, changes, [seen.conversation], scale.policy, now)
+        case Gone():
+            return _take_gone(state, seen, known)
+        case SeenEngineer():
+            changes = _take_engineer(state, seen)
+        case SeenTeam():
+            changes = _take_team(state, seen)
+        case SeenRoster():
+            changes = _take_roster(state, seen)
+    if changes.late or not state.standings:
+        return changes
+    return _choose_for(state, changes, state.waiting_in_order(), scale.policy, now)
+
+
+def apply(state: State, position: Position, fact: Fact) -> None:
+    """Folds one recorded fact into `state`, as replay and a catching-up cache do. Other rooms' facts change nothing."""
+    state.position = position
+    data = json.loads(fact.data)
+    if fact.kind == "decision.made":
+        _apply_decision(state, position, codec.decision(data["d"]))
+    elif "c" in data and (fact.kind.startswith(("conversation.", "decision."))):
+        _put_conversation(state, codec.conversation(data["c"]), fact.at)
+    elif "e" in data and fact.kind.startswith("engineer.") and fact.engineer is not None:
+        state.put_engineer(codec.engineer(fact.engineer, data["e"]))
+    elif "members" in data and fact.kind == "team.seen":
+        state.put_team(Team(TeamId(data["team"]), tuple(data["members"])))
+
+
+# Taking what was seen
+
+
+def _take_conversation(state: State, seen: SeenConversation, known: Conversation | None, scale: Scale) -> Changes:
+    new = merge(known, seen, scale.weigh(seen.text))
+    late = new == known
+    data: dict[str, object] = {"late": True} if late else {"c": new}
+    if seen.ours:
+        data["ours"] = True
+    fact = _record(state, seen.kind, seen.at, seen.id, seen.by, data)
+    if not late:
+        _put_conversation(state, new, fact.at)
+    return Changes((fact,), late=late, unsure=known is not None and contradicts(known, seen))
+
+
+def _take_gone(state: State, seen: Gone, known: Conversation | None) -> Changes:
+    gone = tombstone(known, seen)
+    late = gone == known
+    fact = _record(state, "conversation.deleted", seen.at, seen.id, None, {"late": True} if late else {"c": gone})
+    if not late:
+        state.put_conversation(gone)
+    return Changes((fact,), late=late)
+
+
+def _take_settled(state: State, seen: Settled, known: Conversation | None, scale: Scale) -> Changes:
+    data: dict[str, object] = {"decision": seen.decision, "reason": seen.reason}
+    new = known
+    if new is not None and seen.seen is not None:
+        new = merge(new, seen.seen, scale.weigh(seen.seen.text))
+    # What was delivered stands until Intercom shows it; what was not is decided again, or left to a person.
+    if new is not None and seen.outcome != "delivered" and answers(new, seen.decision):
+        new = new._replace(pending=None, failed=seen.decision if seen.outcome == "failed" else None)
+    if new is not None and new != known:
+        data["c"] = new
+    fact = _record(state, f"decision.{seen.outcome}", seen.at, seen.conversation, None, data)
+    if new is not None and new != known:
+        _put_conversation(state, new, fact.at)
+    return Changes((fact,))
+
+
+def _take_engineer(state: State, seen: SeenEngineer) -> Changes:
+    known = state.engineers.get(seen.id)
+    new = merge_engineer(known or Engineer(seen.id), seen)
+    unsure = (
+        known is not None
+        and seen.away is not None
+        and same_instant(known.away_order, seen.order)
+        and known.away != seen.away
+    )
+    if new == known:
+        fact = _record(state, seen.kind, seen.at, None, seen.id, {"late": True})
+        return Changes((fact,), late=True, unsure=unsure)
+    fact = _record(state, seen.kind, seen.at, None, seen.id, {"e": codec.engineer_data(new)})
+    state.put_engineer(new)
+    return Changes((fact,), unsure=unsure)
+
+
+def _take_team(state: State, seen: SeenTeam) -> Changes:
+    data: dict[str, object] = {"team": seen.team.id, "members": seen.team.members}
+    fact = _record(state, "team.seen", seen.at, None, None, data)
+    state.put_team(seen.team)
+    return Changes((fact,))
+
+
+def _take_roster(state: State, seen: SeenRoster) -> Changes:
+    """Only what differs becomes a fact: reading the same roster twice is nothing that happened."""
+    facts: list[Fact] = []
+    present = {each.id for each in seen.engineers}
+    left = [
+        SeenEngineer("engineer.left", id, seen.at, seen.order, member=False)
+        for id, each in state.engineers.items()
+        if id not in present and each.member
+    ]
+    for each in (*seen.engineers, *left):
+        known = state.engineers.get(each.id)
+        if known is None or differs(known, merge_engineer(known, each)):
+            facts.extend(_take_engineer(state, each).facts)
+    for team in seen.teams:
+        if state.teams.get(team.team.id) != team.team:
+            facts.extend(_take_team(state, team).facts)
+    return Changes(tuple(facts), late=not facts)
+
+
+# Choosing
+
+
+def _choose_for(
+    state: State, changes: Changes, conversations: list[ConversationId], policy: str, now: Micros
+) -> Changes:
+    facts, decisions = list(changes.facts), list(changes.decisions)
+    for conversation in conversations:
+        if conversation not in state.waiting:
+            continue
+        made = _decision(state, state.conversations[conversation], policy, now)
+        if made is None:
+            continue
+        fact = Fact("decision.made", now, conversation, made.winner, codec.dump({"d": made}))
+        state.position = Position(state.position + 1)
+        _apply_decision(state, state.position, made)
+        facts.append(fact)
+        decisions.append((state.position, made))
+    return changes._replace(facts=tuple(facts), decisions=tuple(decisions))
+
+
+def _decision(state: State, conversation: Conversation, policy: str, now: Micros) -> Decision | None:
+    choice = choose(state, conversation.team, conversation.matches, policy)
+    if choice is None:
+        return None
+    runner_up = choice.runner_up
+    return Decision(
+        conversation.id,
+        now,
+        conversation.topic,
+        conversation.weight,
+        conversation.team,
+        conversation.matches,
+        choice.winner.engineer,
+        choice.winner.load,
+        runner_up.engineer if runner_up is not None else None,
+        runner_up.load if runner_up is not None else None,
+        policy,
+        ENGINE,
+        choice.digest.hex(),
+    )
+
+
+def _apply_decision(state: State, position: Position, made: Decision) -> None:
+    conversation = state.conversations[made.conversation]
+    state.put_conversation(
+        conversation._replace(pending=Pending(position, made.winner, conversation.order), failed=None)
+    )
+    state.assign(made.winner, made.at)
+
+
+def _put_conversation(state: State, new: Conversation, at: Micros) -> None:
+    old = state.conversations.get(new.id)
+    state.put_conversation(new)
+    if new.assignee is not None and new.counts and (old is None or old.owner != new.assignee):
+        state.assign(new.assignee, at)
+
+
+def _record(
+    state: State,
+    kind: str,
+    at: int,
+    conversation: ConversationId | None,
+    engineer: EngineerId | None,
+    data: dict[str, object],
+) -> Fact:
+    """The fact, which takes the next position."""
+    state.position = Position(state.position + 1)
+    return Fact(kind, Micros(at * SECOND), conversation, engineer, codec.dump(data))

@@ -1,0 +1,93 @@
+"""Mirroring Intercom: what is known and what was seen make what is known next, the same whatever order payloads come in."""
+
+from __future__ import annotations
+
+from steelyard.kit.ids import Position, TopicId
+from steelyard.routing.model import Conversation, Engineer, Order, Override, Phase, Weighed
+from steelyard.routing.seen import Gone, SeenConversation, SeenEngineer
+
+
+def merge(known: Conversation | None, seen: SeenConversation, weighed: Weighed) -> Conversation:
+    """`known` with what one payload shows: the newest snapshot wins, so does the newest note; deletion is for good."""
+    fresh = Conversation(
+        seen.id,
+        seen.order,
+        seen.phase,
+        seen.assignee,
+        seen.team,
+        seen.urgency,
+        seen.since,
+        weighed.topic,
+        weighed.weight,
+        weighed.matches,
+        seen.tag,
+        seen.note,
+        None,
+        ticket=seen.ticket,
+    )
+    if known is None:
+        return fresh
+    if known.deleted:
+        return known
+    note = max((each for each in (known.note, seen.note) if each is not None), key=_when, default=None)
+    pending = known.pending
+    if pending is not None and seen.assignee is not None and seen.order > pending.after:
+        pending = None
+    if seen.order > known.order:
+        return fresh._replace(note=note, pending=pending)
+    return known._replace(note=note, pending=pending)
+
+
+def tombstone(known: Conversation | None, seen: Gone) -> Conversation:
+    """`known`, deleted. The same for every deletion of it."""
+    if known is not None and known.deleted:
+        return known
+    if known is None:
+        known = Conversation(
+            seen.id, seen.order, Phase.CLOSED, None, None, 0, seen.at, TopicId("other"), 1, (), None, None, None
+        )
+    return known._replace(phase=Phase.CLOSED, pending=None, deleted=True)
+
+
+def merge_engineer(known: Engineer, seen: SeenEngineer) -> Engineer:
+    new = known
+    if seen.away is not None and _newer(seen.order, known.away_order):
+        new = new._replace(away=seen.away, away_order=seen.order)
+    if seen.logged_in is not None and _newer(seen.order, known.login_order):
+        new = new._replace(logged_in=seen.logged_in, login_order=seen.order)
+    if seen.member is not None and _newer(seen.order, known.member_order):
+        new = new._replace(member=seen.member, member_order=seen.order)
+    if seen.seat is not None and new != known:
+        new = new._replace(seat=seen.seat)
+    return new
+
+
+def differs(one: Engineer, other: Engineer) -> bool:
+    """Whether the two differ in more than when they were seen."""
+    return (one.away, one.logged_in, one.member, one.seat) != (other.away, other.logged_in, other.member, other.seat)
+
+
+def answers(conversation: Conversation, decision: Position) -> bool:
+    return conversation.pending is not None and conversation.pending.decision == decision
+
+
+def _when(override: Override) -> tuple[int, str]:
+    return override.at, override.source
+
+
+def _newer(order: Order, than: Order | None) -> bool:
+    return than is None or order > than
+
+
+def same_instant(one: Order | None, other: Order) -> bool:
+    """Whether nothing but an arbitrary id orders the two."""
+    return one is not None and one[:3] == other[:3] and one.source != other.source
+
+
+def contradicts(known: Conversation, seen: SeenConversation) -> bool:
+    shown = (seen.phase, seen.assignee, seen.team, seen.urgency, seen.tag)
+    return (
+        same_instant(known.order, seen.order)
+        and not known.deleted
+        and (known.phase, known.assignee, known.team, known.urgency, known.tag) != shown
+    )

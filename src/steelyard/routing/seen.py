@@ -1,0 +1,91 @@
+"""What one payload of Intercom's shows: the values between `receive` and `decide`. Text and names go into no fact."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
+from steelyard.routing.model import Order, Override, Phase, Team, Text
+
+
+class SeenConversation(NamedTuple):
+    """A conversation as one payload shows it."""
+
+    kind: str
+    """The fact it becomes, such as `conversation.closed`."""
+    id: ConversationId
+    at: int
+    """When it happened, in seconds since 1970: the payload's own time."""
+    order: Order
+    phase: Phase
+    assignee: EngineerId | None
+    team: TeamId | None
+    urgency: int
+    since: int
+    text: Text
+    """What is weighed."""
+    contact: str
+    """A name the desk may show. Like the text, it goes into no fact."""
+    tag: Override | None = None
+    note: Override | None = None
+    by: EngineerId | None = None
+    """The engineer who did it, where the payload says."""
+    ours: bool = False
+    """Whether it is the echo of a call that Steelyard made."""
+    deleted: bool = False
+    ticket: bool = False
+
+
+class Gone(NamedTuple):
+    """A conversation that was deleted: its payload holds only its id."""
+
+    id: ConversationId
+    at: int
+    order: Order
+
+
+class SeenEngineer(NamedTuple):
+    """What one payload says of an engineer; None where it says nothing."""
+
+    kind: str
+    id: EngineerId
+    at: int
+    order: Order
+    away: bool | None = None
+    logged_in: bool | None = None
+    member: bool | None = None
+    seat: bool | None = None
+    name: str = ""
+
+
+class SeenTeam(NamedTuple):
+    """A team as Intercom has it."""
+
+    team: Team
+    at: int
+    name: str = ""
+
+
+class Settled(NamedTuple):
+    """How the delivery of a decision ended, and the conversation as Intercom answered it."""
+
+    decision: Position
+    conversation: ConversationId
+    outcome: str
+    """`delivered`, `overtaken` or `failed`."""
+    reason: str
+    """A code, never a text of Intercom's."""
+    at: int
+    seen: SeenConversation | None
+
+
+class SeenRoster(NamedTuple):
+    """All teammates and teams, read from Intercom at once: who is not among them has left."""
+
+    engineers: tuple[SeenEngineer, ...]
+    teams: tuple[SeenTeam, ...]
+    at: int
+    order: Order
+
+
+Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | Settled

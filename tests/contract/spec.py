@@ -26,7 +26,6 @@ FILE = Path(__file__).parents[2] / ".." / "shared" / "intercom" / "openapi-2.16.
 # The description's own errors. It means null to be allowed here and its examples send it, but says `nullable: true`
 # beside a `$ref` or `allOf`, where OpenAPI 3.0 does not hear it.
 NULLABLE = (
-    ("admin_with_app", "app"),
     ("conversation", "ai_agent"),
     ("conversation", "channel"),
     ("conversation", "company"),
@@ -176,14 +175,23 @@ def _registry() -> Any:
     )
 
 
-def _closed(node: Any) -> Any:
-    """The description with every object that lists its properties closed to others (a typo must not pass)."""
-    if isinstance(node, list):
-        for each in node:
-            _closed(each)
-    elif isinstance(node, dict):
-        if isinstance(node.get("properties"), dict) and "allOf" not in node and "type" in node:
+def _closed(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with every object that lists its properties closed to others (a typo must not pass).
+
+    Parts of an `allOf` stay open, since the others' properties are unknown to each.
+    """
+    nodes = list(_nodes(description))
+    combined = [part for node in nodes for part in node.get("allOf", ())]
+    schemas = description["components"]["schemas"]
+    open_ones = {id(schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part) for part in combined}
+    for node in nodes:
+        if id(node) not in open_ones and node.get("type") == "object" and "properties" in node and "allOf" not in node:
             node.setdefault("additionalProperties", False)
-        for each in node.values():
-            _closed(each)
-    return node
+    return description
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _nodes(each)

@@ -45,6 +45,8 @@ def test_the_descriptions_examples_fit_it_but_for_the_listed_ones():
         ("POST", "/conversations/search", {"query": {"field": "open", "operator": "=", "value": True}}),
         ("POST", "/conversations/1/parts", {"message_type": "open", "admin_id": "1"}),
         ("DELETE", "/conversations/1/tags/2", {"admin_id": "1"}),
+        ("POST", "/conversations/attributes", {"name": "weight", "data_type": "integer"}),
+        ("PUT", "/tickets/1", {"admin_id": 1, "assignee_id": "2"}),
     ],
 )
 def test_described_requests_pass(method: str, path: str, body: object):
@@ -65,6 +67,8 @@ def test_described_requests_pass(method: str, path: str, body: object):
         ("POST", "/conversations/1/parts", {"message_type": "open", "admin_id": 1}),
         ("POST", "/conversations/1/parts", {"message_type": "open", "admin_id": "1", "assignee": "2"}),
         ("PUT", "/conversations/1", {"custom_attributes": {"weight": 1.5}}),
+        ("PUT", "/conversations/1", {"attributes": {"weight": 1}}),
+        ("POST", "/conversations/attributes", {"name": "weight", "data_type": "number"}),
         ("DELETE", "/conversations/1/tags/2", None),
     ],
 )

@@ -1,0 +1,80 @@
+"""Intercom's rate limit as its headers tell it, shared by all calls of one client.
+
+Intercom counts calls in windows of ten seconds. `X-RateLimit-Remaining` says how many are left in this one and
+`X-RateLimit-Reset` (seconds since 1970) when the next begins. Other apps of the workspace use up the same window.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+
+WINDOW = 10.0
+"""Seconds. No wait is longer, whatever a header or a wrong clock says."""
+_ROUNDS = 3
+
+
+class Window:
+    """How many calls the current window still admits.
+
+    `clock` tells seconds since 1970, `sleep` waits for seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._limit = inf
+        self._remaining = inf
+        self._reset = 0
+        self._ends = 0.0
+        self._in_flight = 0
+
+    async def enter(self) -> None:
+        """Waits until a call may be made, and counts it. Follow it by `leave`, whatever the call brings.
+
+        After a few windows that others used up it lets the call go: the answer then says whether it was one too many.
+        """
+        for _ in range(_ROUNDS):
+            self._roll()
+            if self._remaining > 0:
+                break
+            await self._sleep(max(0.0, self._ends - self._clock()))
+        self._remaining -= 1
+        self._in_flight += 1
+
+    def leave(self) -> None:
+        """The call that entered has ended."""
+        self._in_flight -= 1
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Takes over what an answer says. Answers may come out of order: an older window's is ignored."""
+        limit, remaining, reset = (_number(headers.get(f"x-ratelimit-{name}")) for name in _HEADERS)
+        if remaining is None or reset is None or reset < self._reset:
+            return
+        if reset > self._reset:
+            others = self._in_flight - 1
+            self._remaining = remaining - max(0, others)
+            self._reset = reset
+            self._ends = min(float(reset), self._clock() + WINDOW)
+        else:
+            self._remaining = min(self._remaining, remaining)
+        self._limit = limit or self._limit
+
+    def refused(self) -> float:
+        """Closes the window after a 429, once its headers were learnt. Gives its end, in seconds since 1970."""
+        now = self._clock()
+        if self._ends <= now:
+            self._ends = now + WINDOW
+        self._remaining = 0
+        return self._ends
+
+    def _roll(self) -> None:
+        now = self._clock()
+        if now >= self._ends:
+            self._remaining = max(1, self._limit - self._in_flight)
+            self._ends = now + WINDOW
+
+
+_HEADERS = ("limit", "remaining", "reset")
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and len(text) <= 12 and text.isascii() and text.isdigit() else None

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from steelyard.adapters.intercom.errors import (
     AnswerError,
@@ -90,7 +90,7 @@ class Answer:
 
     def __init__(self, call: str, value: object, place: str = "answer") -> None:
         self._call = call
-        self._value = value
+        self._value: Any = value
         self._place = place
 
     def wrong(self) -> AnswerError:

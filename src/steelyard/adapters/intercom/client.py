@@ -150,17 +150,19 @@ class Intercom:
         return answers.identified(answer, conversation)
 
     async def assign(self, conversation: int, actor: int, engineer: int) -> Json:
-        """Assigns the conversation to `engineer` (0: to nobody) in `actor`'s name. Reopens a closed one.."""
-        target = {"type": "admin", "assignee_id": str(engineer)}
-        return await self._part(
-            "assign", conversation, {"message_type": "assignment", "admin_id": str(actor), **target}
-        )
+        """Assigns the conversation to `engineer` (0: to nobody) in `actor`'s name. Reopens a closed one."""
+        body: Json = {
+            "message_type": "assignment",
+            "type": "admin",
+            "admin_id": str(actor),
+            "assignee_id": str(engineer),
+        }
+        return await self._part("assign", conversation, body)
 
     async def close(self, conversation: int, actor: int) -> Json:
         """Closes the conversation in `actor`'s name, saying nothing to the customer. Gives it back."""
-        return await self._part(
-            "close", conversation, {"message_type": "close", "type": "admin", "admin_id": str(actor)}
-        )
+        body: Json = {"message_type": "close", "type": "admin", "admin_id": str(actor)}
+        return await self._part("close", conversation, body)
 
     async def open(self, conversation: int, actor: int) -> Json:
         """Opens the conversation in `actor`'s name. Gives it back."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from steelyard.adapters.intercom.errors import (
     AnswerError,
@@ -90,33 +90,35 @@ class Answer:
 
     def __init__(self, call: str, value: object, place: str = "answer") -> None:
         self._call = call
-        self._value: Any = value
+        self._value = value
         self._place = place
 
     def wrong(self) -> AnswerError:
         """The error that names this place."""
         return AnswerError(self._call, self._place)
 
-    def object(self) -> Json:
+    def raw(self) -> Json:
         """The JSON object as it came."""
-        if isinstance(self._value, dict):
-            return cast(Json, self._value)
-        raise self.wrong()
+        value = self._value
+        if not isinstance(value, dict):
+            raise self.wrong()
+        return cast(Json, value)
 
     def at(self, key: str) -> "Answer":
         """A member of the object; null where it has none."""
-        return Answer(self._call, self.object().get(key), f"{self._place}.{key}")
+        return Answer(self._call, self.raw().get(key), f"{self._place}.{key}")
 
     def optional(self, key: str) -> "Answer | None":
         """A member of the object; None where it has none or null."""
-        return None if self.object().get(key) is None else self.at(key)
+        return None if self.raw().get(key) is None else self.at(key)
 
     def items(self) -> "list[Answer]":
         """The members of a list."""
-        if isinstance(self._value, list):
-            members = enumerate(cast(list[object], self._value))
-            return [Answer(self._call, member, f"{self._place}[{position}]") for position, member in members]
-        raise self.wrong()
+        value = self._value
+        if not isinstance(value, list):
+            raise self.wrong()
+        members = enumerate(cast(list[object], value))
+        return [Answer(self._call, member, f"{self._place}[{position}]") for position, member in members]
 
     def id(self) -> int:
         """A numeric id, sent as a number or as text."""
@@ -197,7 +199,7 @@ def identified(answer: Answer, wanted: int) -> Json:
     """The conversation or ticket as it came, which must be the one that was asked for."""
     if answer.at("id").id() != wanted:
         raise answer.at("id").wrong()
-    return answer.object()
+    return answer.raw()
 
 
 def page(answer: Answer, name: str) -> Page:
@@ -205,7 +207,7 @@ def page(answer: Answer, name: str) -> Page:
     items: list[Json] = []
     for item in answer.at(name).items():
         item.at("id").id()
-        items.append(item.object())
+        items.append(item.raw())
     pages = answer.optional("pages")
     following = pages.optional("next") if pages else None
     cursor = following.optional("starting_after") if following else None
@@ -213,7 +215,7 @@ def page(answer: Answer, name: str) -> Page:
 
 
 def refusal(call: str, status: int, content: bytes, headers: Mapping[str, str]) -> IntercomError:
-    """The error that an answer of `status` is, for all but 429. Of its text only code, field and request id are kept."""
+    """The error that an answer of `status` is, 429 apart. Of its text only code, field and request id are kept."""
     code, field, request_id = reported(content)
     request_id = request_id or _word(headers.get("x-request-id"))
     if status < 400:
@@ -240,8 +242,8 @@ def reported(content: bytes) -> tuple[str, str, str]:
     try:
         answer = decoded("", content)
         first = answer.at("errors").items()[:1]
-        code, field = (first[0].object().get(name) for name in ("code", "field")) if first else ("", "")
-        return _word(code), _word(field), _word(answer.object().get("request_id"))
+        code, field = (first[0].raw().get(name) for name in ("code", "field")) if first else ("", "")
+        return _word(code), _word(field), _word(answer.raw().get("request_id"))
     except AnswerError:
         return "", "", ""
 

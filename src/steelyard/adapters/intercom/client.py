@@ -107,7 +107,7 @@ class Intercom:
         return answers.admin(await self._get("admin", f"/admins/{admin:d}"))
 
     async def set_away(self, admin: int, away: bool, reassign: bool = False, reason: int | None = None) -> Admin:
-        """Sets a teammate away or back. `reassign`: new replies go to the default inbox. Some workspaces want a reason."""
+        """Sets a teammate away or back. `reassign`: replies go to the default inbox. Some workspaces want a reason."""
         body: Json = {"away_mode_enabled": away, "away_mode_reassign": reassign}
         if reason is not None:
             body["away_status_reason_id"] = reason

@@ -184,11 +184,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON desk_link, desk_session TO {app};
 -- The one role that crosses workspaces. It has no login; its functions are the only way to it.
 GRANT SELECT ON connection, workspace TO {cell};
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbox TO {cell};
-GRANT SELECT, DELETE ON conversation_text TO {cell};
+GRANT SELECT, DELETE ON conversation_text, teammate_name TO {cell};
 CREATE POLICY across ON connection FOR SELECT TO {cell} USING (true);
 CREATE POLICY across ON workspace FOR SELECT TO {cell} USING (true);
 CREATE POLICY across ON inbox TO {cell} USING (true) WITH CHECK (true);
 CREATE POLICY across ON conversation_text TO {cell} USING (true);
+CREATE POLICY across ON teammate_name TO {cell} USING (true);
 
 -- The workspace and secret that a webhook's app_id names. Cached by the caller.
 CREATE FUNCTION secret_of_app(wanted text) RETURNS TABLE (workspace text, client_secret text)
@@ -196,13 +197,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT connection.workspace, connection.client_secret FROM connection WHERE connection.app_id = wanted
 $$;
 
--- Stores one commit's worth of webhooks, of any workspaces; a copy of a stored one is counted, not stored.
+-- Stores one commit's worth of webhooks, of any workspaces, in the order they came. A copy, of a stored one or of one
+-- in the same batch, is counted, not stored. Returns how many were new.
 CREATE FUNCTION store_batch(workspaces text[], notifications text[], topics text[], bodies bytea[]) RETURNS integer
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH stored AS (
-        INSERT INTO inbox (workspace, notification, topic, body)
-        SELECT * FROM unnest(workspaces, notifications, topics, bodies)
-        ON CONFLICT (workspace, notification) DO UPDATE SET copies = inbox.copies + 1
+        INSERT INTO inbox (workspace, notification, topic, body, copies)
+        SELECT came.workspace, came.notification, (array_agg(came.topic))[1], (array_agg(came.body))[1], count(*)
+        FROM unnest(workspaces, notifications, topics, bodies) WITH ORDINALITY
+            AS came (workspace, notification, topic, body, place)
+        GROUP BY came.workspace, came.notification
+        ORDER BY min(came.place)
+        ON CONFLICT (workspace, notification) DO UPDATE SET copies = inbox.copies + excluded.copies
         RETURNING (xmax = 0) AS new
     )
     SELECT count(*) FILTER (WHERE new)::integer FROM stored
@@ -224,11 +230,54 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT workspace.workspace FROM workspace ORDER BY 1
 $$;
 
-ALTER FUNCTION secret_of_app(text) OWNER TO {cell};
-ALTER FUNCTION store_batch(text[], text[], text[], bytea[]) OWNER TO {cell};
-ALTER FUNCTION workspaces_with_work() OWNER TO {cell};
-ALTER FUNCTION workspaces_of_cell() OWNER TO {cell};
-REVOKE ALL ON FUNCTION secret_of_app(text), store_batch(text[], text[], text[], bytea[]), workspaces_with_work(),
-    workspaces_of_cell() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION secret_of_app(text), store_batch(text[], text[], text[], bytea[]), workspaces_with_work(),
-    workspaces_of_cell() TO {app};
+-- What has outlived its retention goes, in batches of `most` rows. Each holds its own shortest age, so that no caller can
+-- remove another workspace's younger rows; store/retention.py repeats the ages and says why.
+CREATE FUNCTION expire_inbox(before timestamptz, most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM inbox WHERE (workspace, notification) IN (
+            SELECT workspace, notification FROM inbox
+            WHERE received_at < least(before, now() - interval '30 days') AND handled_at IS NOT NULL
+            ORDER BY received_at LIMIT most)
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM gone
+$$;
+
+CREATE FUNCTION expire_conversation_text(before timestamptz, most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM conversation_text WHERE (workspace, conversation) IN (
+            SELECT workspace, conversation FROM conversation_text
+            WHERE stored_at < least(before, now() - interval '90 days')
+            ORDER BY stored_at LIMIT most)
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM gone
+$$;
+
+CREATE FUNCTION expire_teammate_name(before timestamptz, most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM teammate_name WHERE (workspace, engineer) IN (
+            SELECT workspace, engineer FROM teammate_name
+            WHERE seen_at < least(before, now() - interval '365 days')
+            ORDER BY seen_at LIMIT most)
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM gone
+$$;
+
+-- The crossing functions: owned by {cell}, open to the application, closed to everybody else.
+DO $$
+DECLARE crossing regprocedure;
+BEGIN
+    FOREACH crossing IN ARRAY ARRAY[
+        'secret_of_app(text)', 'store_batch(text[], text[], text[], bytea[])', 'workspaces_with_work()',
+        'workspaces_of_cell()', 'expire_inbox(timestamptz, integer)', 'expire_conversation_text(timestamptz, integer)',
+        'expire_teammate_name(timestamptz, integer)']::regprocedure[] LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', crossing);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {app}', crossing);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO {cell}', crossing);
+    END LOOP;
+END $$;

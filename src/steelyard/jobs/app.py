@@ -1,0 +1,102 @@
+"""Side effects, on the same PostgreSQL as the state they follow from: Procrastinate, with the defaults of this product.
+
+A job is deferred in the transaction that decided it (`task.configure(connection=conn, lock=…).defer_async(…)` or
+`defer_all`), so neither can exist without the other. Its arguments are ids only: the tables of jobs are of cell scope.
+A job may run more than once, since a killed worker's jobs are given to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import procrastinate
+import procrastinate.exceptions
+import psycopg
+from procrastinate.jobs import Job
+from procrastinate.tasks import Task
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from steelyard.store.database import CONNECTING, refuse_dead
+
+HEARTBEAT = 1.0
+"""Seconds between two signs of life of a worker."""
+
+_POLL = 1.0
+_log = logging.getLogger(__name__)
+
+
+def job_app(url: str, *, size: int = 6) -> procrastinate.App:
+    """The Procrastinate app on the application's `url`; use it inside `async with app.open_async()`.
+
+    Its own connections do not wait for the disk: what a crash of the machine may undo is that a job was taken or
+    finished, and then it runs again. So a job that must not be lost is deferred with `connection=`.
+    """
+    connector = procrastinate.PsycopgConnector(
+        pool_factory=_pool,
+        conninfo=url,
+        min_size=1,
+        max_size=size,
+        kwargs={
+            **CONNECTING,
+            "options": f"{CONNECTING['options']} -c synchronous_commit=off",
+            "application_name": "steelyard jobs",
+        },
+        configure=_autocommit,
+    )
+    return procrastinate.App(connector=connector)
+
+
+async def defer_all(
+    conn: AsyncConnection[Any],
+    task: Task[Any, Any, Any],
+    jobs: Sequence[tuple[str, Mapping[str, int | str]]],
+) -> None:
+    """Defers one job of `task` for each (lock, arguments), in their order, by one statement in `conn`'s transaction.
+
+    Jobs of one lock run one after the other.
+    """
+    if not jobs:
+        return
+    deferrers = [(task.configure(lock=lock), arguments) for lock, arguments in jobs]
+    deferred: list[Job] = [deferrer.make_new_job(**arguments) for deferrer, arguments in deferrers]
+    await deferrers[0][0].job_manager.batch_defer_jobs_async(jobs=deferred, connection=conn)
+
+
+async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency: int, *, grace: float = 10.0) -> None:
+    """Runs jobs of `queues` until cancelled, `concurrency` at a time; survives restarts of the database.
+
+    Cancelling lets running jobs end for `grace` seconds, then aborts them. Finished jobs are deleted, failed ones kept
+    (see store/retention.py). LISTEN wakes it, and it looks every second all the same.
+    """
+    pause = 0.2
+    while True:
+        try:
+            await app.run_worker_async(
+                queues=queues,
+                concurrency=concurrency,
+                listen_notify=True,
+                fetch_job_polling_interval=_POLL,
+                update_heartbeat_interval=HEARTBEAT,
+                shutdown_graceful_timeout=grace,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+            )
+            _log.warning("the worker stopped by itself and starts again in %.1f s", pause)
+        except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
+            _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, error)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)
+
+
+def _pool(*, check: object, **arguments: Any) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    # Procrastinate's `check` asks the server before each use of a connection; ours notices a closed one without asking.
+    return AsyncConnectionPool(check=refuse_dead, **arguments)
+
+
+async def _autocommit(conn: AsyncConnection[Any]) -> None:
+    # Each of its queries is one statement: a transaction around it would be two more round trips.
+    await conn.set_autocommit(True)

@@ -1,0 +1,57 @@
+"""Gives a dead worker's jobs to the living: a job of a worker without a heartbeat becomes ready again.
+
+A killed worker is silent from its last heartbeat on, so its jobs run again after at most STALE + one round of this loop
++ one poll of another worker: about seven seconds. A worker that was only paused may run its job a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import psycopg
+
+from steelyard.store.database import Database
+
+STALE = 4.0
+"""Seconds without a heartbeat after which a worker counts as dead."""
+
+_log = logging.getLogger(__name__)
+
+# The comparison with the worker that was found dead is made on the locked row: where two of us rescue at once, the
+# second finds the job ready, or with its next worker, and leaves it alone.
+_RESCUE = """
+WITH stalled AS (
+    SELECT job.id, job.worker_id FROM procrastinate_jobs AS job
+    LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
+    WHERE job.status = 'doing'
+      AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %(stale)s))
+)
+UPDATE procrastinate_jobs AS job
+SET status = 'todo', attempts = attempts + 1, scheduled_at = NULL, abort_requested = false
+FROM stalled
+WHERE job.id = stalled.id AND job.status = 'doing' AND job.worker_id IS NOT DISTINCT FROM stalled.worker_id
+"""
+
+# Later than the rescue, which needs to know them: a worker's row that is gone leaves its jobs without an owner.
+_PRUNE = "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %(stale)s)"
+
+
+async def rescue_once(database: Database, stale: float = STALE) -> int:
+    """Makes the jobs of workers that are silent for `stale` seconds ready again; returns how many. Forgets those workers."""
+    async with database.cell() as conn:
+        rescued = (await conn.execute(_RESCUE, {"stale": stale})).rowcount
+        await conn.execute(_PRUNE, {"stale": stale * 10})
+    return rescued
+
+
+async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE) -> None:
+    """Rescues every `every` seconds until cancelled. Any number of processes may do so at once."""
+    while True:
+        try:
+            rescued = await rescue_once(database, stale)
+            if rescued:
+                _log.warning("%d jobs of dead workers are ready again", rescued)
+        except psycopg.Error as error:
+            _log.warning("jobs of dead workers cannot be looked for now: %s", error)
+        await asyncio.sleep(every)

@@ -1,0 +1,196 @@
+"""The application's way to its database: a pool, transactions that name a workspace, and hints between processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool
+
+from steelyard.kit.errors import StoreError
+from steelyard.kit.ids import WorkspaceId
+from steelyard.store.migrate import check_connection
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+CONNECTING: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A peer that vanished is noticed within about 25 seconds, on both sides.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c jit=off"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+}
+"""How the application's connections are made. The server frees the locks of one that went silent in a transaction."""
+
+_CHANNEL = "steelyard"
+_PAUSE = 0.02
+_log = logging.getLogger(__name__)
+
+
+async def refuse_dead(conn: AsyncConnection[Any]) -> None:
+    """For a pool: raises psycopg.OperationalError when the server closed this connection.
+
+    Costs no round trip while it lives: an idle connection has nothing to read, unless the server said good-bye.
+    """
+    poll = select.poll()
+    poll.register(conn.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        await conn.execute("SELECT 1")
+        if conn.info.transaction_status is TransactionStatus.INTRANS:
+            await conn.rollback()
+
+
+class Database:
+    """One process's database, opened by `Database.open`. All its connections are in autocommit mode."""
+
+    def __init__(self, url: str, pool: AsyncConnectionPool[Connection], name: str) -> None:
+        self._url = url
+        self._pool = pool
+        self._name = name
+        self._wanted: set[str] = set()
+        self._wants = asyncio.Event()
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, size: int = 10, name: str = "steelyard") -> AsyncGenerator[Database]:
+        """The database at `url` with at most `size` pooled connections; `name` is what the server calls them.
+
+        Raises SuperuserError or SchemaError when it must not be served, StoreError when it cannot be reached.
+        """
+        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            connection_class=AsyncConnection[tuple[Any, ...]],
+            kwargs={**CONNECTING, "autocommit": True, "application_name": name},
+            min_size=min(size, 2),
+            max_size=size,
+            check=refuse_dead,
+            name=name,
+            open=False,
+        )
+        try:
+            async with await AsyncConnection[tuple[Any, ...]].connect(url, autocommit=True, **CONNECTING) as first:
+                await check_connection(first)
+        except psycopg.OperationalError as error:
+            raise StoreError(
+                f"the database cannot be reached: {error}. Is it running, and is DATABASE_URL right?"
+            ) from None
+        database = cls(url, pool, name)
+        await pool.open()
+        try:
+            yield database
+        finally:
+            await database._end_tasks()
+            await pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, workspace: WorkspaceId) -> AsyncGenerator[Connection]:
+        """One transaction that sees `workspace` and nothing else; rolls back when an exception leaves it, else commits.
+
+        Raises StoreError when a statement failed, its error was swallowed, and so nothing could be committed.
+        """
+        async with self._transaction(_begin(workspace)) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def cell(self) -> AsyncGenerator[Connection]:
+        """One transaction that names no workspace: it sees tables of cell scope and may call the crossing functions."""
+        async with self._transaction(b"BEGIN") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, begin: bytes) -> AsyncGenerator[Connection]:
+        async with self._pool.connection() as conn:  # commits or rolls back when left
+            await conn.execute(begin, prepare=False)
+            yield conn
+            if conn.pgconn.transaction_status == TransactionStatus.INERROR:
+                raise StoreError("a statement of this transaction failed and was ignored: nothing of it is stored")
+
+    async def notify(self, channel: str) -> None:
+        """Tells every process that `channel` has news; to be called after the commit. Returns at once.
+
+        A hint: many calls within 20 ms are one, and it may be lost, as polling always works.
+        """
+        self._wanted.add(channel)
+        self._wants.set()
+        self._keep_running("notify", self._send_hints)
+
+    async def listen(self, channel: str, poll: float = 1.0) -> AsyncGenerator[None]:
+        """Yields at once, then after every hint for `channel` and at the latest every `poll` seconds, without end.
+
+        Hints that come while the caller works are one. Nothing is lost by a hint that never came.
+        """
+        heard = asyncio.Event()
+        self._listeners.setdefault(channel, set()).add(heard)
+        self._keep_running("listen", self._receive_hints)
+        try:
+            while True:
+                yield
+                try:
+                    await asyncio.wait_for(heard.wait(), poll)
+                except TimeoutError:
+                    self._keep_running("listen", self._receive_hints)
+                heard.clear()
+        finally:
+            self._listeners[channel].discard(heard)
+
+    def _keep_running(self, name: str, work: Any) -> None:
+        task = self._tasks.get(name)
+        if task is None or task.done():
+            self._tasks[name] = asyncio.create_task(self._reconnecting(work), name=f"{self._name} {name}")
+
+    async def _reconnecting(self, work: Any) -> None:
+        """Runs `work(connection)` on a connection of its own, over and over, until cancelled."""
+        pause = 0.1
+        while True:
+            try:
+                async with await AsyncConnection[tuple[Any, ...]].connect(
+                    self._url, autocommit=True, **CONNECTING, application_name=f"{self._name} hints"
+                ) as conn:
+                    pause = 0.1
+                    await work(conn)
+            except (psycopg.Error, OSError) as error:
+                _log.info("hints are off for %.1f s, polling goes on: %s", pause, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _send_hints(self, conn: Connection) -> None:
+        while True:
+            await self._wants.wait()
+            self._wants.clear()
+            channels, self._wanted = sorted(self._wanted), set()
+            await conn.execute("SELECT pg_notify(%s, channel) FROM unnest(%s::text[]) AS channel", [_CHANNEL, channels])
+            await asyncio.sleep(_PAUSE)
+
+    async def _receive_hints(self, conn: Connection) -> None:
+        await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(_CHANNEL)))
+        for heard in self._listeners.values():
+            for event in heard:
+                event.set()  # what was said before we listened
+        async for hint in conn.notifies():
+            for event in self._listeners.get(hint.payload, ()):
+                event.set()
+
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@lru_cache(maxsize=1024)
+def _begin(workspace: WorkspaceId) -> bytes:
+    # One round trip for both: it goes out as a simple query, so the literal is quoted here.
+    return sql.SQL("BEGIN; SET LOCAL steelyard.workspace = {}").format(sql.Literal(str(workspace))).as_bytes(None)

@@ -1,0 +1,118 @@
+"""What every test may use: one server for the session, and for each test a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
+from steelyard.store.database import Database
+from steelyard.store.embedded import APP, OWNER, Embedded
+from steelyard.store.migrate import prepare
+
+MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
+
+
+@dataclass
+class Server:
+    """A running PostgreSQL with one migrated, empty database in it, of which each test gets a copy."""
+
+    embedded: Embedded
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.copy("template1", "ground")
+        prepare(self.url(OWNER, "ground"), APP)
+
+    def url(self, role: str, database: str) -> str:
+        return make_conninfo(self.embedded.superuser_url, user=role, dbname=database)
+
+    def copy(self, original: str, name: str) -> None:
+        copying = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+        self._run(copying.format(sql.Identifier(name), sql.Identifier(original), sql.Identifier(OWNER)))
+
+    def drop(self, name: str) -> None:
+        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.embedded.superuser_url, autocommit=True) as conn:
+            conn.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that a server's system user can pass, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="steelyard-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(open_folder: Path) -> Iterator[Server]:
+    embedded = Embedded.start(open_folder / f"server-{os.getpid()}", durable=False)
+    yield Server(embedded)
+    embedded.stop()
+
+
+@pytest.fixture
+def database_name(server: Server) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    name = f"test_{next(server.numbers)}"
+    server.copy("ground", name)
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture
+def owner_url(server: Server, database_name: str) -> str:
+    return server.url(OWNER, database_name)
+
+
+@pytest.fixture
+def app_url(server: Server, database_name: str) -> str:
+    return server.url(APP, database_name)
+
+
+@pytest.fixture
+async def database(app_url: str) -> AsyncIterator[Database]:
+    async with Database.open(app_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_workspace(database: Database) -> MakeWorkspace:
+    """Makes a workspace with its connection to an Intercom at `api_url`, and returns its id."""
+
+    async def make(
+        app_id: str = "a86dr8yl",
+        cell: str = "eu1",
+        *,
+        region: str = "eu",
+        api_url: str = "http://127.0.0.1:9",
+        client_secret: str = "sesame",
+        access_token: str = "token",
+        actor: int = 1,
+        package_code: str | None = None,
+    ) -> WorkspaceId:
+        workspace = workspace_id(CellId(cell), app_id)
+        async with database.transaction(workspace) as conn:
+            await conn.execute("INSERT INTO workspace (workspace) VALUES (%s)", [workspace])
+            await conn.execute(
+                "INSERT INTO connection (workspace, app_id, name, region, api_url, client_secret, access_token, actor,"
+                " package_code) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                [workspace, app_id, "Test", region, api_url, client_secret, access_token, actor, package_code],
+            )
+        return workspace
+
+    return make

@@ -1,16 +1,19 @@
 """The tree of errors. A message says what happened, to what, and what to do next.
 
-    SteelyardError
-    ├── ConfigError          a setting is missing or wrong
-    ├── PolicyError          policy.toml cannot be read as a policy
-    ├── StoreError           the database cannot be used as it is
-    │   ├── SuperuserError   the application's role ignores row-level security
-    │   ├── SchemaError      the schema is older or newer than this release
-    │   └── BusyDataError    another process holds the embedded server's data folder
-    ├── LedgerError          a fact cannot be appended
-    ├── ReplayError          a decision cannot be replayed, or does not equal its digest
-    └── IntercomError        see adapters/intercom/errors.py
+SteelyardError
+├── ConfigError          a setting is missing or wrong
+├── PolicyError          policy.toml cannot be read as a policy
+├── StoreError           the database cannot be used as it is
+│   ├── SuperuserError   the application's role ignores row-level security
+│   ├── SchemaError      the schema is older or newer than this release
+│   └── BusyDataError    another process holds the embedded server's data folder
+├── LedgerError          a fact cannot be appended
+├── ReplayError          a decision cannot be replayed, or does not equal its digest
+└── RemoteError          a call of another system did not succeed
+    └── IntercomError    see adapters/intercom/errors.py
 """
+
+from typing import ClassVar
 
 
 class SteelyardError(Exception):
@@ -47,3 +50,14 @@ class LedgerError(SteelyardError):
 
 class ReplayError(SteelyardError):
     """A decision cannot be replayed, or does not equal its digest."""
+
+
+class RemoteError(SteelyardError):
+    """A call of another system did not succeed. What rooms may know of it, whichever adapter made the call."""
+
+    permanent: ClassVar[bool] = True
+    """Whether the same call would fail the same way again."""
+    code: str = ""
+    """That system's own word for the error, or empty."""
+    retry_at: float | None = None
+    """When to try again, in seconds since 1970 UTC, where that system said so."""

@@ -79,7 +79,7 @@ def apply(state: State, position: Position, fact: Fact) -> None:
     data = json.loads(fact.data)
     if fact.kind == "decision.made":
         _apply_decision(state, position, codec.decision(data["d"]))
-    elif "c" in data and (fact.kind.startswith(("conversation.", "decision."))):
+    elif "c" in data and fact.kind.startswith(("conversation.", "ticket.", "decision.")):
         _put_conversation(state, codec.conversation(data["c"]), fact.at)
     elif "e" in data and fact.kind.startswith("engineer.") and fact.engineer is not None:
         state.put_engineer(codec.engineer(fact.engineer, data["e"]))

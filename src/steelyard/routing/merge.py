@@ -1,4 +1,4 @@
-"""Mirroring Intercom: what is known and what was seen make what is known next, the same whatever order payloads come in."""
+"""Mirroring Intercom: what is known and what was seen make what is known next, in whatever order payloads come."""
 
 from __future__ import annotations
 

@@ -39,6 +39,10 @@ class State:
         """Open conversations without an owner, and since when."""
         self.standings: list[Standing] = []
         """The available engineers, the next one first."""
+        self.changed_conversations: dict[ConversationId, Conversation] = {}
+        self.changed_engineers: set[EngineerId] = set()
+        self.changed_teams: set[TeamId] = set()
+        """What was put since the fork: what there is to store."""
         self._records = bytearray()
         self._slots: dict[EngineerId, int] = {}
         self._members: dict[TeamId, frozenset[EngineerId]] = {}
@@ -62,6 +66,7 @@ class State:
 
     def put_conversation(self, new: Conversation) -> None:
         """Takes `new` in place of what was known of it, and moves its weight to its owner."""
+        self.changed_conversations[new.id] = new
         old = self.conversations.get(new.id)
         if old is not None:
             self._shift_load(old.owner, -old.weight)
@@ -85,6 +90,7 @@ class State:
 
     def put_engineer(self, new: Engineer) -> None:
         """Takes `new` in place of what was known of them. Their load stays what their conversations weigh."""
+        self.changed_engineers.add(new.id)
         old = self.engineers.get(new.id)
         if old is None:
             load = sum(each.weight for each in self.conversations.values() if each.owner == new.id)
@@ -97,6 +103,7 @@ class State:
 
     def put_team(self, team: Team) -> None:
         """Takes `team` in place of what was known of it."""
+        self.changed_teams.add(team.id)
         self.teams[team.id] = team
         self._members = {}
         self._outsiders = {}
@@ -105,6 +112,7 @@ class State:
         """Remembers that `engineer` was given something at `at`. Somebody unknown is left alone."""
         old = self.engineers.get(engineer)
         if old is not None and at > old.last_assigned:
+            self.changed_engineers.add(engineer)
             self._restand(old, old._replace(last_assigned=at))
 
     def exclusions(self, engineer: Engineer) -> Exclusion:
@@ -222,6 +230,7 @@ def build(
         state.put_team(team)
     for conversation in conversations:
         state.put_conversation(conversation)
+    state.changed_conversations, state.changed_teams = {}, set()
     return state
 
 

@@ -1,0 +1,163 @@
+"""Delivery: one job tells Intercom all of one decision, in order: attributes, assignment, note.
+
+It may run more than once, and a person may have been faster. So the attributes go first: writing them twice is
+harmless, and the answer shows whether the conversation still waits for somebody. A note is written only if it is not
+there yet. How it ended goes into the inbox as a receipt: the router alone writes the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
+
+from psycopg.rows import class_row
+from structlog import get_logger
+
+from steelyard.kit.errors import RemoteError
+from steelyard.kit.ids import ConversationId, EngineerId, Position, WorkspaceId, numeric_id
+from steelyard.kit.instants import SECOND, Micros
+from steelyard.routing import payload, store
+from steelyard.routing.receive import RECEIPT
+from steelyard.routing.store import INBOX
+from steelyard.store.database import Database
+
+ATTEMPTS = 60
+"""Tries of one delivery before it is given up as failed: with the pauses between them, most of an hour."""
+
+log = get_logger()
+
+Json = dict[str, Any]
+
+
+class Intercom(Protocol):
+    """What delivery needs of a workspace's Intercom. Each call raises RemoteError."""
+
+    async def conversation(self, conversation: int) -> Json:
+        """The conversation with its parts."""
+        ...
+
+    async def update_conversation(self, conversation: int, attributes: Mapping[str, str | int]) -> Json:
+        """Writes attributes; the whole conversation."""
+        ...
+
+    async def assign(self, conversation: int, actor: int, engineer: int) -> Json:
+        """Assigns it; the whole conversation."""
+        ...
+
+    async def note(self, conversation: int, actor: int, body: str) -> Json:
+        """Adds an internal note."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What there is to deliver."""
+
+    conversation: ConversationId
+    winner: EngineerId
+    topic: str
+    weight: int
+    winner_load: int
+    runner_up_load: int | None
+    actor: int
+    policy: str
+    wanted: bool
+    """Whether it still stands: Intercom shows it, by an earlier try, or nothing newer has answered it."""
+
+
+class Delivery:
+    """Delivers decisions of any workspace."""
+
+    def __init__(
+        self,
+        database: Database,
+        intercom: Callable[[WorkspaceId], Awaitable[Intercom]],
+        writes_notes: Callable[[WorkspaceId, str], Awaitable[bool]],
+        clock: Callable[[], Micros],
+    ) -> None:
+        """`writes_notes(workspace, policy)` says whether the policy of that digest wants a note with the reason."""
+        self._database = database
+        self._intercom = intercom
+        self._writes_notes = writes_notes
+        self._clock = clock
+
+    async def deliver(self, workspace: WorkspaceId, decision: Position, last_try: bool) -> None:
+        """Delivers one decision. Raises RemoteError where another try may help and this was not the last."""
+        order = await self._order(workspace, decision)
+        if order is None:
+            return
+        if not order.wanted:
+            return await self._settle(workspace, decision, order, "overtaken", "no longer wanted", {})
+        try:
+            outcome, reason, answer = await self._tell(workspace, decision, order)
+        except RemoteError as error:
+            if not error.permanent and not last_try:
+                raise
+            log.warning("delivery.failed", workspace=workspace, decision=decision, code=error.code)
+            outcome, reason, answer = "failed", error.code or type(error).__name__, {}
+        await self._settle(workspace, decision, order, outcome, reason, answer)
+
+    async def _tell(self, workspace: WorkspaceId, decision: Position, order: Order) -> tuple[str, str, Json]:
+        intercom = await self._intercom(workspace)
+        attributes = {"weight": order.weight, "topic": order.topic, "decision": int(decision)}
+        answer = await intercom.update_conversation(order.conversation, attributes)
+        assignee = numeric_id(answer.get("admin_assignee_id"))
+        if assignee is not None and assignee != order.winner:
+            return "overtaken", "assigned by a person", answer
+        if assignee is None:
+            if answer.get("state") != "open":
+                return "overtaken", "no longer open", answer
+            answer = await intercom.assign(order.conversation, order.actor, order.winner)
+        if await self._writes_notes(workspace, order.policy):
+            await self._note(intercom, decision, order)
+        return "delivered", "", answer
+
+    async def _note(self, intercom: Intercom, decision: Position, order: Order) -> None:
+        mark = f"[d-{decision}]"
+        shown = await intercom.conversation(order.conversation)
+        parts = payload.mappings(payload.mapping(shown.get("conversation_parts")).get("conversation_parts"))
+        if any(mark in payload.text(part.get("body")) for part in parts):
+            return
+        await intercom.note(order.conversation, order.actor, note_of(order, mark))
+
+    async def _order(self, workspace: WorkspaceId, decision: Position) -> Order | None:
+        async with self._database.transaction(workspace) as conn, conn.cursor(row_factory=class_row(Order)) as cursor:
+            await cursor.execute(
+                """SELECT decision.conversation, winner, decision.topic, decision.weight, winner_load, runner_up_load,
+                          actor, decision.policy,
+                          coalesce((value #>> '{12,0}')::bigint = decision.decision, false)
+                          OR coalesce((value ->> 3)::bigint = winner, false) AND NOT EXISTS (
+                              SELECT FROM decision AS newer
+                              WHERE newer.workspace = decision.workspace AND newer.conversation = decision.conversation
+                                    AND newer.decision > decision.decision
+                          ) AS wanted
+                   FROM decision JOIN connection USING (workspace) JOIN conversation USING (workspace, conversation)
+                   WHERE decision.workspace = %s AND decision.decision = %s AND outcome = 'pending'""",
+                (workspace, decision),
+            )
+            return await cursor.fetchone()
+
+    async def _settle(
+        self, workspace: WorkspaceId, decision: Position, order: Order, outcome: str, reason: str, answer: Json
+    ) -> None:
+        receipt = {
+            "created_at": self._clock() // SECOND,
+            "decision": decision,
+            "conversation": order.conversation,
+            "outcome": outcome,
+            "reason": reason,
+            "answer": answer,
+        }
+        async with self._database.transaction(workspace) as conn:
+            await store.put_in_inbox(conn, workspace, RECEIPT, [(f"receipt {decision}", receipt)])
+        await self._database.notify(INBOX)
+
+
+def note_of(order: Order, mark: str) -> str:
+    """The internal note with the reason, as HTML. It names nobody: Intercom shows whom it was assigned to."""
+    what = f"Weight {order.weight} ({escape(order.topic)})"
+    reason = f"{what}: given to the engineer who carried the least, {order.winner_load}"
+    next_best = f"; next best {order.runner_up_load}" if order.runner_up_load is not None else ""
+    return f"<p>{reason}{next_best}. {mark}</p>"

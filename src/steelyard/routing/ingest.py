@@ -1,0 +1,192 @@
+"""Ingest: verifies a webhook, stores it, answers. It decides nothing, and many requests share one commit.
+
+A bare ASGI callable, since it answers every event of every workspace of the cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from structlog import get_logger
+
+from steelyard.kit.ids import CellId, WorkspaceId
+
+LARGEST_BODY = 1 << 20
+"""Bytes of a webhook that are read: 1 MiB."""
+
+LARGEST_BATCH = 256
+"""Webhooks of one commit."""
+
+OWN_TOPICS = "steelyard."
+"""Topics that only Steelyard's own jobs may put into the inbox."""
+
+_PATH = "/hooks/intercom/"
+_SIGNATURE = b"x-hub-signature"
+_NOBODY = b"nobody's secret, so that an unknown app takes as long as a bad signature"
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Verify = Callable[[bytes, bytes, bytes], bool]
+"""(secret, body, signature header) -> whether the signature is of that body."""
+
+log = get_logger()
+
+
+class Owner(NamedTuple):
+    """The workspace that an app id names, and the secret its webhooks are signed with."""
+
+    workspace: WorkspaceId
+    secret: bytes
+
+
+class Row(NamedTuple):
+    """A webhook as it is stored."""
+
+    workspace: WorkspaceId
+    notification: str
+    topic: str
+    body: bytes
+
+
+class Inbox(Protocol):
+    """Where webhooks are stored."""
+
+    async def owner(self, app_id: str) -> Owner | None:
+        """Whose app it is; None for an unknown one."""
+        ...
+
+    async def store(self, rows: list[Row]) -> None:
+        """Stores them durably, all in one commit; a copy of a stored one is counted, not stored."""
+        ...
+
+
+class Ingest:
+    """`POST` and `HEAD` `/hooks/intercom/{cell}`."""
+
+    def __init__(self, cell: CellId, hosts: Mapping[CellId, str], inbox: Inbox, verify: Verify) -> None:
+        """`hosts` says where the other cells answer."""
+        self._path = _PATH + cell
+        self._hosts = hosts
+        self._inbox = inbox
+        self._verify = verify
+        self._pending: list[tuple[Row, asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["path"] != self._path:
+            await self._send_elsewhere(scope["path"], send)
+        elif scope["method"] == "HEAD":
+            await _answer(send, 200)
+        elif scope["method"] != "POST":
+            await _answer(send, 405, "send webhooks by POST", (b"allow", b"POST, HEAD"))
+        else:
+            await self._post(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        signature = b""
+        for name, value in scope["headers"]:
+            if name == _SIGNATURE:
+                signature = value
+            elif name == b"content-length" and (not value.isdigit() or int(value[:12]) > LARGEST_BODY):
+                return await _answer(send, 413, "a webhook is 1 MiB at most")
+        body = await _read(receive)
+        if body is None:
+            return await _answer(send, 413, "a webhook is 1 MiB at most")
+        try:
+            whole: Any = json.loads(body)
+            app_id, notification, topic = whole["app_id"], whole["id"], whole["topic"]
+        except (ValueError, RecursionError, TypeError, KeyError):
+            return await _answer(send, 400, "not a notification: JSON with app_id, id and topic")
+        if not _are_usable(app_id, notification, topic):
+            return await _answer(send, 400, "not a notification: app_id, id and topic are texts of 1 to 200 characters")
+        owner = await self._inbox.owner(app_id)
+        # Verified also for nobody's app: neither the answer nor its time tells which apps are known.
+        verified = self._verify(owner.secret if owner is not None else _NOBODY, body, signature)
+        if owner is None or not verified:
+            return await _answer(send, 401, "unknown app or wrong signature")
+        try:
+            await self._store(Row(owner.workspace, notification, topic, body))
+        except Exception:  # whatever it was, it is logged once for its batch; Intercom sends again what got no 200
+            return await _answer(send, 503, "not stored: send it again")
+        await send(_OK_START)
+        await send(_OK_BODY)
+
+    async def _send_elsewhere(self, path: str, send: Send) -> None:
+        host = self._hosts.get(CellId(path.removeprefix(_PATH))) if path.startswith(_PATH) else None
+        if host is None:
+            return await _answer(send, 404, "no such cell")
+        await _answer(send, 421, f"this workspace lives in another cell: send to https://{host}{path}")
+
+    # One commit for all that came while the last one was under way
+
+    async def _store(self, row: Row) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((row, done))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit())
+        await done
+
+    async def _commit(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending[:LARGEST_BATCH], self._pending[LARGEST_BATCH:]
+                try:
+                    await self._inbox.store([row for row, _ in batch])
+                except Exception as error:
+                    log.exception("ingest.not_stored", webhooks=len(batch))
+                    _settle(batch, error)
+                else:
+                    _settle(batch, None)
+        finally:
+            self._committing = None
+            if self._pending:
+                self._committing = asyncio.create_task(self._commit())
+
+
+def _settle(batch: list[tuple[Row, asyncio.Future[None]]], error: Exception | None) -> None:
+    for _, done in batch:
+        if done.cancelled():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
+def _are_usable(*texts: object) -> bool:
+    for each in texts:
+        if not isinstance(each, str) or not 0 < len(each) <= 200 or not each.isprintable():
+            return False
+    return not str(texts[-1]).startswith(OWN_TOPICS)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too large. A client that went away leaves half a body, which is no JSON."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= LARGEST_BODY else None
+    parts, size = [body], len(body)
+    while message.get("more_body") and size <= LARGEST_BODY:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    return b"".join(parts) if size <= LARGEST_BODY else None
+
+
+async def _answer(send: Send, status: int, text: str = "", header: tuple[bytes, bytes] | None = None) -> None:
+    body = text.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    if header is not None:
+        headers.append(header)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+_OK_START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_OK_BODY: dict[str, Any] = {"type": "http.response.body", "body": b""}

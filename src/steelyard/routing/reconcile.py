@@ -1,0 +1,98 @@
+"""Reading Intercom back: the roster, one conversation, or all that are open, put into the inbox like webhooks.
+
+What is read is newer than any webhook of the same second, so reading settles what their order left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from steelyard.kit.errors import RemoteError
+from steelyard.kit.ids import ConversationId, WorkspaceId, numeric_id
+from steelyard.kit.instants import SECOND, Micros
+from steelyard.routing import store
+from steelyard.routing.receive import READ_BACK, ROSTER
+from steelyard.routing.store import INBOX
+from steelyard.store.database import Database
+
+PAGE = 100
+"""Conversations that are stored in one transaction."""
+
+Json = dict[str, Any]
+
+
+class Workspace(Protocol):
+    """What reading back needs of a workspace's Intercom. Each call raises RemoteError."""
+
+    async def conversation(self, conversation: int) -> Json:
+        """The conversation as it is now."""
+        ...
+
+    def open_conversations(self) -> AsyncIterator[Json]:
+        """All open conversations."""
+        ...
+
+    async def roster(self) -> Json:
+        """`{"admins": […], "teams": […]}` as Intercom lists them."""
+        ...
+
+
+class Reconcile:
+    """Reads any workspace back."""
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Callable[[WorkspaceId], Awaitable[Workspace]],
+        clock: Callable[[], Micros],
+    ) -> None:
+        self._database = database
+        self._workspace = workspace
+        self._clock = clock
+
+    async def roster(self, workspace: WorkspaceId) -> None:
+        """Reads teammates and teams. Raises RemoteError."""
+        read = await (await self._workspace(workspace)).roster()
+        await self._put(workspace, ROSTER, [(f"roster {self._clock()}", read | {"created_at": self._now()})])
+
+    async def conversation(self, workspace: WorkspaceId, conversation: ConversationId) -> None:
+        """Reads one conversation; one that is gone is deleted here too. Raises RemoteError."""
+        try:
+            found = await (await self._workspace(workspace)).conversation(conversation)
+        except RemoteError as error:
+            if error.code not in ("not_found", "conversation_not_found"):
+                raise
+            item = {"id": conversation}
+            rows = [(f"gone {conversation} {self._clock()}", self._body(item) | {"topic": "conversation.deleted"})]
+            return await self._put(workspace, "conversation.deleted", rows)
+        await self._put(workspace, READ_BACK, [self._row(found)])
+
+    async def open_conversations(self, workspace: WorkspaceId) -> int:
+        """Reads every open conversation; how many. Raises RemoteError."""
+        rows: list[tuple[str, Json]] = []
+        count = 0
+        async for found in (await self._workspace(workspace)).open_conversations():
+            rows.append(self._row(found))
+            count += 1
+            if len(rows) == PAGE:
+                await self._put(workspace, READ_BACK, rows)
+                rows = []
+        await self._put(workspace, READ_BACK, rows)
+        return count
+
+    def _row(self, found: Json) -> tuple[str, Json]:
+        return f"read {numeric_id(found.get('id'))} {self._clock()}", self._body(found)
+
+    def _body(self, item: Json) -> Json:
+        return {"created_at": self._now(), "data": {"item": item}}
+
+    def _now(self) -> int:
+        return self._clock() // SECOND
+
+    async def _put(self, workspace: WorkspaceId, topic: str, rows: list[tuple[str, Json]]) -> None:
+        if not rows:
+            return
+        async with self._database.transaction(workspace) as conn:
+            await store.put_in_inbox(conn, workspace, topic, rows)
+        await self._database.notify(INBOX)

@@ -1,0 +1,330 @@
+"""Routing's tables: what is read to know the state, and everything one transaction of the router writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import class_row
+
+from steelyard.kit.errors import PolicyError
+from steelyard.kit.facts import Fact, Recorded
+from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId
+from steelyard.kit.instants import moment
+from steelyard.routing import codec
+from steelyard.routing.model import Conversation, Engineer, Exclusion, Team
+from steelyard.routing.seen import SeenConversation
+from steelyard.routing.state import State, build
+from steelyard.store.database import Connection
+
+INBOX, DESK = "steelyard_inbox", "steelyard_desk"
+"""Channels of hints: something came in; something on the desk changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A workspace's counters, held by this transaction until it ends."""
+
+    position: Position
+    version: int
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One stored payload that nobody has handled."""
+
+    seq: int
+    topic: str
+    body: bytes
+    received_at: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of a stored payload: `fact`, `late` or `ignored`, and why where it was ignored."""
+
+    seq: int
+    outcome: str
+    reason: str | None = None
+
+
+async def lock(conn: Connection, workspace: WorkspaceId) -> Head | None:
+    """Takes the workspace for this transaction; None where another worker has it, or where it is gone."""
+    async with conn.cursor(row_factory=class_row(Head)) as cursor:
+        await cursor.execute(
+            "SELECT position, version, policy FROM workspace WHERE workspace = %s FOR UPDATE SKIP LOCKED", (workspace,)
+        )
+        return await cursor.fetchone()
+
+
+async def unhandled(conn: Connection, workspace: WorkspaceId, most: int) -> list[Item]:
+    """The oldest payloads that nobody has handled."""
+    async with conn.cursor(row_factory=class_row(Item), binary=True) as cursor:
+        await cursor.execute(
+            """SELECT seq, topic, body, extract(epoch FROM received_at)::float8 AS received_at
+               FROM inbox WHERE workspace = %s AND handled_at IS NULL ORDER BY seq LIMIT %s""",
+            (workspace, most),
+        )
+        return await cursor.fetchall()
+
+
+async def load_state(conn: Connection, workspace: WorkspaceId, head: Head, ignored: Exclusion) -> State:
+    """The state as the tables have it."""
+    engineers = await (
+        await conn.execute("SELECT engineer, value FROM engineer WHERE workspace = %s", (workspace,))
+    ).fetchall()
+    teams = await (await conn.execute("SELECT team, members FROM team WHERE workspace = %s", (workspace,))).fetchall()
+    conversations = await (
+        await conn.execute("SELECT value FROM conversation WHERE workspace = %s AND open", (workspace,))
+    ).fetchall()
+    return build(
+        ignored,
+        head.position,
+        head.version,
+        (
+            [codec.engineer(EngineerId(id), value) for id, value in engineers],
+            [Team(TeamId(id), tuple(map(EngineerId, members))) for id, members in teams],
+            [codec.conversation(value) for (value,) in conversations],
+        ),
+    )
+
+
+async def policy_text(conn: Connection, workspace: WorkspaceId, digest: str | None) -> str:
+    """The text of the policy with that digest."""
+    row = await (
+        await conn.execute("SELECT text FROM policy WHERE workspace = %s AND digest = %s", (workspace, digest))
+    ).fetchone()
+    if row is None:
+        raise PolicyError(f"{workspace} has no policy in force: adopt one with `steelyard policy adopt policy.toml`")
+    return row[0]
+
+
+async def adopt_policy(conn: Connection, workspace: WorkspaceId, digest: str, text: str) -> None:
+    """Puts a policy in force from the next decision on."""
+    await conn.execute(
+        "INSERT INTO policy (workspace, digest, text) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (workspace, digest, text),
+    )
+    await conn.execute("UPDATE workspace SET policy = %s WHERE workspace = %s", (digest, workspace))
+
+
+async def package_code(conn: Connection, workspace: WorkspaceId) -> str | None:
+    """What marks the conversation parts that our own calls made."""
+    row = await (
+        await conn.execute("SELECT package_code FROM connection WHERE workspace = %s", (workspace,))
+    ).fetchone()
+    return row[0] if row is not None else None
+
+
+async def conversations(
+    conn: Connection, workspace: WorkspaceId, wanted: Collection[ConversationId]
+) -> dict[ConversationId, Conversation]:
+    """What is recorded of the conversations in `wanted`, closed ones too."""
+    rows = await (
+        await conn.execute(
+            "SELECT value FROM conversation WHERE workspace = %s AND conversation = ANY(%s)", (workspace, list(wanted))
+        )
+    ).fetchall()
+    found = (codec.conversation(value) for (value,) in rows)
+    return {each.id: each for each in found}
+
+
+async def write_state(conn: Connection, workspace: WorkspaceId, state: State) -> None:
+    """Stores what changed in `state` since its fork, as its new version."""
+    if state.changed_conversations:
+        await _write_conversations(conn, workspace, state)
+    if state.changed_engineers:
+        changed = [state.engineers[each] for each in sorted(state.changed_engineers)]
+        await conn.execute(
+            """INSERT INTO engineer (workspace, engineer, version, value)
+               SELECT %s, engineer, %s, value FROM unnest(%s::bigint[], %s::jsonb[]) AS new (engineer, value)
+               ON CONFLICT (workspace, engineer) DO UPDATE SET version = excluded.version, value = excluded.value""",
+            (workspace, state.version, [each.id for each in changed], [_engineer_value(each) for each in changed]),
+        )
+    for team in state.changed_teams:
+        await conn.execute(
+            """INSERT INTO team (workspace, team, version, members) VALUES (%s, %s, %s, %s)
+               ON CONFLICT (workspace, team) DO UPDATE SET version = excluded.version, members = excluded.members""",
+            (workspace, team, state.version, list(state.teams[team].members)),
+        )
+    await conn.execute("UPDATE workspace SET version = %s WHERE workspace = %s", (state.version, workspace))
+
+
+async def _write_conversations(conn: Connection, workspace: WorkspaceId, state: State) -> None:
+    changed = [state.changed_conversations[each] for each in sorted(state.changed_conversations)]
+    await conn.execute(
+        """INSERT INTO conversation (workspace, conversation, open, owner, team, topic, weight, since, version, value)
+           SELECT %s, conversation, open, owner, team, topic, weight, to_timestamp(since), %s, value
+           FROM unnest(%s::bigint[], %s::bool[], %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bigint[],
+                       %s::jsonb[]) AS new (conversation, open, owner, team, topic, weight, since, value)
+           ON CONFLICT (workspace, conversation) DO UPDATE SET
+               open = excluded.open, owner = excluded.owner, team = excluded.team, topic = excluded.topic,
+               weight = excluded.weight, since = excluded.since, version = excluded.version, value = excluded.value""",
+        (
+            workspace,
+            state.version,
+            [each.id for each in changed],
+            [each.counts for each in changed],
+            [each.owner for each in changed],
+            [each.team for each in changed],
+            [each.topic for each in changed],
+            [each.weight for each in changed],
+            [each.since for each in changed],
+            [codec.dump(each) for each in changed],
+        ),
+    )
+
+
+def _engineer_value(engineer: Engineer) -> str:
+    return codec.dump(codec.engineer_data(engineer))
+
+
+async def write_handled(conn: Connection, workspace: WorkspaceId, handled: Sequence[Handled]) -> None:
+    """Marks payloads as handled, with what became of them."""
+    await conn.execute(
+        """UPDATE inbox SET handled_at = clock_timestamp(), outcome = new.outcome, reason = new.reason
+           FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (seq, outcome, reason)
+           WHERE inbox.workspace = %s AND inbox.seq = new.seq AND inbox.handled_at IS NULL""",
+        (
+            [each.seq for each in handled],
+            [each.outcome for each in handled],
+            [each.reason for each in handled],
+            workspace,
+        ),
+    )
+
+
+async def write_texts(conn: Connection, workspace: WorkspaceId, seen: Sequence[SeenConversation]) -> None:
+    """Keeps the newest texts of conversations, apart from the facts and for as long as their retention allows."""
+    await conn.execute(
+        """INSERT INTO conversation_text (workspace, conversation, subject, body, tags, attributes, language, contact)
+           SELECT %s, conversation, subject, body, ARRAY(SELECT jsonb_array_elements_text(tags)), attributes,
+                  language, contact
+           FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::text[], %s::text[])
+                AS new (conversation, subject, body, tags, attributes, language, contact)
+           ON CONFLICT (workspace, conversation) DO UPDATE SET
+               subject = excluded.subject, body = excluded.body, tags = excluded.tags,
+               attributes = excluded.attributes, language = excluded.language, contact = excluded.contact""",
+        (
+            workspace,
+            [each.id for each in seen],
+            [each.text.subject for each in seen],
+            [each.text.body for each in seen],
+            [json.dumps(each.text.tags) for each in seen],
+            [json.dumps(dict(each.text.attributes)) for each in seen],
+            [each.text.language for each in seen],
+            [each.contact for each in seen],
+        ),
+    )
+
+
+async def write_names(
+    conn: Connection, workspace: WorkspaceId, engineers: dict[EngineerId, str], teams: dict[TeamId, str]
+) -> None:
+    """Keeps what people and teams are called, apart from the facts."""
+    if engineers:
+        await conn.execute(
+            """INSERT INTO teammate_name (workspace, engineer, name)
+               SELECT %s, engineer, name FROM unnest(%s::bigint[], %s::text[]) AS new (engineer, name)
+               ON CONFLICT (workspace, engineer) DO UPDATE SET name = excluded.name, seen_at = now()""",
+            (workspace, list(engineers), list(engineers.values())),
+        )
+    if teams:
+        await conn.execute(
+            """INSERT INTO team_name (workspace, team, name)
+               SELECT %s, team, name FROM unnest(%s::bigint[], %s::text[]) AS new (team, name)
+               ON CONFLICT (workspace, team) DO UPDATE SET name = excluded.name""",
+            (workspace, list(teams), list(teams.values())),
+        )
+
+
+async def write_snapshot(conn: Connection, workspace: WorkspaceId, state: State) -> None:
+    """Keeps the state at its position, to replay from."""
+    await conn.execute(
+        "INSERT INTO snapshot (workspace, position, state) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (workspace, state.position, codec.freeze(state)),
+    )
+
+
+async def snapshot_before(conn: Connection, workspace: WorkspaceId, position: Position) -> bytes | None:
+    """The newest snapshot of a state before `position`."""
+    row = await (
+        await conn.execute(
+            "SELECT state FROM snapshot WHERE workspace = %s AND position < %s ORDER BY position DESC LIMIT 1",
+            (workspace, position),
+        )
+    ).fetchone()
+    return row[0] if row is not None else None
+
+
+async def put_in_inbox(
+    conn: Connection, workspace: WorkspaceId, topic: str, rows: Sequence[tuple[str, dict[str, Any]]]
+) -> None:
+    """Stores what Steelyard's own jobs read, each under its notification id, beside the webhooks."""
+    await conn.execute(
+        """INSERT INTO inbox (workspace, notification, topic, body)
+           SELECT %s, notification, %s, body FROM unnest(%s::text[], %s::bytea[]) AS new (notification, body)
+           ON CONFLICT (workspace, notification) DO NOTHING""",
+        (
+            workspace,
+            topic,
+            [id for id, _ in rows],
+            [codec.dump({"topic": topic, "id": id} | body).encode() for id, body in rows],
+        ),
+    )
+
+
+# The fold of decisions
+
+
+async def fold_decisions(conn: Connection, workspace: WorkspaceId, recorded: Sequence[Recorded]) -> None:
+    """Keeps the table of decisions in step with the facts `decision.*`, in the ledger's own transaction."""
+    made = [each for each in recorded if each.fact.kind == "decision.made"]
+    settled = [each.fact for each in recorded if each.fact.kind != "decision.made"]
+    if made:
+        await _insert_decisions(conn, workspace, made)
+    if settled:
+        await _settle_decisions(conn, workspace, settled)
+
+
+async def _insert_decisions(conn: Connection, workspace: WorkspaceId, made: Sequence[Recorded]) -> None:
+    decisions = [codec.decision(json.loads(each.fact.data)["d"]) for each in made]
+    await conn.cursor().executemany(
+        """INSERT INTO decision (workspace, decision, conversation, at, topic, weight, team, matches, winner,
+                                 winner_load, runner_up, runner_up_load, policy, engine, digest)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        [
+            (
+                workspace,
+                each.position,
+                new.conversation,
+                moment(new.at),
+                new.topic,
+                new.weight,
+                new.team,
+                codec.dump(new.matches),
+                new.winner,
+                new.winner_load,
+                new.runner_up,
+                new.runner_up_load,
+                new.policy,
+                new.engine,
+                bytes.fromhex(new.digest),
+            )
+            for each, new in zip(made, decisions, strict=True)
+        ],
+    )
+
+
+async def _settle_decisions(conn: Connection, workspace: WorkspaceId, settled: Sequence[Fact]) -> None:
+    for fact in settled:
+        data = json.loads(fact.data)
+        await conn.execute(
+            """UPDATE decision SET outcome = %s, reason = nullif(%s, ''), settled_at = %s
+               WHERE workspace = %s AND decision = %s AND outcome = 'pending'""",
+            (fact.kind.partition(".")[2], data["reason"], moment(fact.at), workspace, data["decision"]),
+        )

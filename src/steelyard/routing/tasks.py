@@ -1,0 +1,70 @@
+"""Routing's jobs: their names, queues, locks and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from procrastinate import App, JobContext
+from psycopg import AsyncConnection
+
+from steelyard.jobs.app import defer_all
+from steelyard.jobs.retry import Retry
+from steelyard.kit.ids import ConversationId, Position, WorkspaceId
+from steelyard.routing.deliver import ATTEMPTS, Delivery
+from steelyard.routing.reconcile import Reconcile
+
+DELIVER, READ = "deliver", "read"
+QUEUES = (DELIVER, READ)
+
+SETTLED = timedelta(seconds=2)
+"""How long after a contradiction a conversation is read: the second in which two things happened is over then."""
+
+
+class RoutingJobs:
+    """Routing's tasks on one Procrastinate app, and the router's way to them."""
+
+    def __init__(self, app: App, delivery: Delivery, reconcile: Reconcile) -> None:
+        @app.task(name="routing.deliver", queue=DELIVER, retry=Retry(ATTEMPTS), pass_context=True)
+        async def deliver(context: JobContext, workspace: str, decision: int) -> None:
+            last_try = context.job.attempts + 1 >= ATTEMPTS
+            await delivery.deliver(WorkspaceId(workspace), Position(decision), last_try)
+
+        @app.task(name="routing.read_conversation", queue=READ, retry=Retry(10))
+        async def read_conversation(workspace: str, conversation: int) -> None:
+            await reconcile.conversation(WorkspaceId(workspace), ConversationId(conversation))
+
+        @app.task(name="routing.read_roster", queue=READ, retry=Retry(10))
+        async def read_roster(workspace: str) -> None:
+            await reconcile.roster(WorkspaceId(workspace))
+
+        @app.task(name="routing.read_open_conversations", queue=READ, retry=Retry(10))
+        async def read_open_conversations(workspace: str) -> None:
+            await reconcile.open_conversations(WorkspaceId(workspace))
+
+        self._deliver, self._read = deliver, read_conversation
+        self._roster, self._open_conversations = read_roster, read_open_conversations
+
+    async def deliver(
+        self, conn: AsyncConnection[Any], workspace: WorkspaceId, decisions: Sequence[tuple[Position, ConversationId]]
+    ) -> None:
+        """Defers the delivery of decisions, in order per conversation, in `conn`'s transaction."""
+        jobs = [
+            (f"{workspace} {conversation}", {"workspace": str(workspace), "decision": int(decision)})
+            for decision, conversation in decisions
+        ]
+        await defer_all(conn, self._deliver, jobs)
+
+    async def read_back(
+        self, conn: AsyncConnection[Any], workspace: WorkspaceId, conversations: Sequence[ConversationId]
+    ) -> None:
+        """Defers the reading of conversations, a little later, in `conn`'s transaction."""
+        task = self._read.configure(connection=conn, schedule_in={"seconds": int(SETTLED.total_seconds())})
+        for conversation in conversations:
+            await task.defer_async(workspace=str(workspace), conversation=int(conversation))
+
+    async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Defers the reading of the roster and of every open conversation, in `conn`'s transaction."""
+        await defer_all(conn, self._roster, [(f"{workspace} roster", {"workspace": str(workspace)})])
+        await defer_all(conn, self._open_conversations, [(f"{workspace} open", {"workspace": str(workspace)})])

@@ -1,0 +1,1 @@
+"""Intercom's REST calls: what each reads from a call, does, and answers."""

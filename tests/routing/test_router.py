@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from steelyard.kit.ids import Position
-from steelyard.routing import replay, router
-from tests.routing.payloads import (
+from payloads import (
     BEGAN,
     CREATED,
     admin,
@@ -20,6 +17,9 @@ from tests.routing.payloads import (
     with_parts,
     with_tags,
 )
+
+from steelyard.kit.ids import Position
+from steelyard.routing import replay, router
 
 ASSIGNED = "conversation.admin.assigned"
 AWAY = "admin.away_mode_updated"

@@ -38,7 +38,7 @@ _PRUNE = "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_
 
 
 async def rescue_once(database: Database, stale: float = STALE) -> int:
-    """Makes the jobs of workers that are silent for `stale` seconds ready again; returns how many. Forgets those workers."""
+    """Makes the jobs of workers silent for `stale` seconds ready again and returns how many; forgets those workers."""
     async with database.cell() as conn:
         rescued = (await conn.execute(_RESCUE, {"stale": stale})).rowcount
         await conn.execute(_PRUNE, {"stale": stale * 10})

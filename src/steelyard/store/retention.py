@@ -1,0 +1,133 @@
+"""Every table with its scope and how long its rows are kept; and the round that removes what has outlived it.
+
+A table that is not here fails a test, and so does one that holds a workspace's rows without row-level security.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from psycopg import sql
+
+from steelyard.store.database import Database
+
+
+class Scope(StrEnum):
+    """Where a row belongs, and so what happens to it when a workspace moves: it goes along, stays, or is everywhere."""
+
+    WORKSPACE = "workspace"
+    CELL = "cell"
+    GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, how long its rows are kept (None: for ever), and why.
+
+    `expire` removes at most %(most)s rows from before %(before)s and returns how many. Where there is none, `why` says
+    who removes the rows.
+    """
+
+    name: str
+    scope: Scope
+    keep: timedelta | None
+    why: str
+    expire: sql.SQL | None = None
+
+
+_W, _C = Scope.WORKSPACE, Scope.CELL
+_EVIDENCE = "decisions stay explainable and replayable; ids and numbers only; until the workspace is erased"
+_STATE = "the state as it is now; ids and numbers only; until the workspace is erased"
+_JOBS = "removed with its job"
+
+TABLES = (
+    Table("workspace", _W, None, "the workspace itself, until it is erased"),
+    Table("connection", _W, None, "how to reach its Intercom, until the workspace is erased"),
+    Table(
+        "inbox",
+        _W,
+        timedelta(days=30),
+        "raw webhooks hold messages; handled ones are kept to look into mistakes, unhandled ones are work",
+        sql.SQL("SELECT expire_inbox(%(before)s, %(most)s)"),
+    ),
+    Table("ledger", _W, None, _EVIDENCE),
+    Table("decision", _W, None, _EVIDENCE),
+    Table("snapshot", _W, None, _EVIDENCE),
+    Table("policy", _W, None, _EVIDENCE),
+    Table("conversation", _W, None, _STATE),
+    Table("engineer", _W, None, _STATE),
+    Table("team", _W, None, _STATE),
+    Table("team_name", _W, None, "what teams are called, no person; until the workspace is erased"),
+    Table(
+        "conversation_text",
+        _W,
+        timedelta(days=90),
+        "what customers wrote: long enough to weigh again under a new policy",
+        sql.SQL("SELECT expire_conversation_text(%(before)s, %(most)s)"),
+    ),
+    Table(
+        "teammate_name",
+        _W,
+        timedelta(days=365),
+        "names of engineers, kept after they were last seen so that last year's decisions can still be read",
+        sql.SQL("SELECT expire_teammate_name(%(before)s, %(most)s)"),
+    ),
+    Table(
+        "desk_link",
+        _C,
+        timedelta(0),
+        "useless once expired",
+        sql.SQL(
+            "WITH gone AS (DELETE FROM desk_link WHERE token_hash IN (SELECT token_hash FROM desk_link"
+            " WHERE expires_at <= %(before)s LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
+        ),
+    ),
+    Table(
+        "desk_session",
+        _C,
+        timedelta(0),
+        "useless once expired",
+        sql.SQL(
+            "WITH gone AS (DELETE FROM desk_session WHERE token_hash IN (SELECT token_hash FROM desk_session"
+            " WHERE expires_at <= %(before)s LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
+        ),
+    ),
+    Table("migration", _C, None, "which schema this database has"),
+    Table(
+        "procrastinate_jobs",
+        _C,
+        timedelta(days=30),
+        "done jobs go at once; failed and cancelled ones are kept to look into what went wrong; arguments are ids",
+        sql.SQL(
+            "WITH gone AS (DELETE FROM procrastinate_jobs WHERE id IN (SELECT job.id FROM procrastinate_jobs AS job"
+            " WHERE job.status IN ('succeeded', 'failed', 'cancelled', 'aborted') AND NOT EXISTS"
+            " (SELECT FROM procrastinate_events AS event WHERE event.job_id = job.id AND event.at >= %(before)s)"
+            " LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
+        ),
+    ),
+    Table("procrastinate_events", _C, timedelta(days=30), _JOBS),
+    Table("procrastinate_periodic_defers", _C, timedelta(days=30), "the next time of the same task replaces it"),
+    Table("procrastinate_workers", _C, timedelta(minutes=1), "the rescue of stalled jobs forgets silent workers"),
+)
+
+
+async def expire(database: Database, now: datetime, *, batch: int = 1000, rounds: int = 1000) -> dict[str, int]:
+    """Removes what has outlived its retention at `now` and returns how many rows of which table went.
+
+    Each batch is a transaction of its own, so nobody waits long; after `rounds` of them the next call goes on.
+    """
+    gone: dict[str, int] = {}
+    for table in TABLES:
+        if table.expire is None or table.keep is None:
+            continue
+        for _ in range(rounds):
+            async with database.cell() as conn:
+                cursor = await conn.execute(table.expire, {"before": now - table.keep, "most": batch})
+                row = await cursor.fetchone()
+            removed = int(row[0]) if row else 0
+            gone[table.name] = gone.get(table.name, 0) + removed
+            if removed < batch:
+                break
+    return gone

@@ -1,0 +1,30 @@
+"""The tests of the store run on the embedded server, and as slow tests on Debian's PostgreSQL 15 as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from steelyard.store.embedded import Embedded
+
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
+
+
+def debian_binaries() -> Path:
+    """The folder of Debian's programs; skips where it is missing."""
+    if not (DEBIAN / "postgres").exists():
+        pytest.skip("Debian's postgresql-15 is not installed: apt install postgresql-15")
+    return DEBIAN
+
+
+@pytest.fixture(scope="session", params=["embedded", pytest.param("debian15", marks=pytest.mark.slow)])
+def server(
+    request: pytest.FixtureRequest, open_folder: Path, make_server: Callable[[Embedded], object]
+) -> Iterator[object]:
+    binaries = debian_binaries() if request.param == "debian15" else None
+    embedded = Embedded.start(open_folder / f"{request.param}-{os.getpid()}", durable=False, binaries=binaries)
+    yield make_server(embedded)
+    embedded.stop()

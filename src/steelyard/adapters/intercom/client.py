@@ -16,7 +16,7 @@ from typing import Final, Literal, Self
 import httpx
 
 from steelyard import __version__
-from steelyard.adapters.intercom import answers
+from steelyard.adapters.intercom import answers, search
 from steelyard.adapters.intercom.answers import Admin, Answer, Attribute, Json, Me, Tag, Team
 from steelyard.adapters.intercom.errors import AnswerError, IntercomError, RateLimited, ServerFault, Unreachable
 from steelyard.adapters.intercom.limits import Window
@@ -113,6 +113,16 @@ class Intercom:
             body["away_status_reason_id"] = reason
         return answers.admin(await self._call("set_away", "PUT", f"/admins/{admin:d}/away", body, repeatable=True))
 
+    async def roster(self) -> Json:
+        """`{"admins": […], "teams": […]}` as Intercom lists them, checked as `admins` and `teams` are."""
+        admins = (await self._get("roster", "/admins")).at("admins").items()
+        teams = (await self._get("roster", "/teams")).at("teams").items()
+        for each in admins:
+            answers.admin(each)
+        for each in teams:
+            answers.team(each)
+        return {"admins": [each.raw() for each in admins], "teams": [each.raw() for each in teams]}
+
     async def teams(self) -> list[Team]:
         """Every team with its members."""
         answer = await self._get("teams", "/teams")
@@ -136,6 +146,10 @@ class Intercom:
     def search_conversations(self, query: Query) -> AsyncIterator[Json]:
         """The conversations that fit `query`, page by page, without parts. What changed just now may be missing."""
         return self._search("search_conversations", "conversations", query)
+
+    def open_conversations(self) -> AsyncIterator[Json]:
+        """The conversations that are open, by search."""
+        return self._search("open_conversations", "conversations", search.where("open", "=", True))
 
     async def conversation(self, conversation: int) -> Json:
         """One conversation with its newest parts (500 at most), bodies as plain text."""
@@ -275,7 +289,8 @@ class Intercom:
     ) -> Answer:
         content = None if body is None else json.dumps(body).encode()
         headers = None if body is None else _JSON
-        await self._window.enter()
+        if not await self._window.enter():
+            raise RateLimited(call, status=0, retry_at=self._window.ends)
         try:
             answer = await self._http.request(method, path, content=content, params=query, headers=headers)
             self._window.learn(answer.headers)
@@ -291,7 +306,8 @@ class Intercom:
     def _refusal(self, call: str, answer: httpx.Response) -> IntercomError:
         if answer.status_code == 429:
             code, _, request_id = answers.reported(answer.content)
-            return RateLimited(call, retry_at=self._window.refused(), code=code, request_id=request_id)
+            self._window.close()
+            return RateLimited(call, retry_at=self._window.ends, code=code, request_id=request_id)
         return answers.refusal(call, answer.status_code, answer.content, answer.headers)
 
 

@@ -15,10 +15,10 @@ IntercomError
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from steelyard.kit.errors import SteelyardError
+from steelyard.kit.errors import RemoteError
 
 
-class IntercomError(SteelyardError):
+class IntercomError(RemoteError):
     """A call of Intercom did not succeed.
 
     `call` is the client's method, `status` the HTTP status (0: no answer), `code` Intercom's word for the error and
@@ -26,8 +26,6 @@ class IntercomError(SteelyardError):
     the same, so read back before repeating it.
     """
 
-    permanent: ClassVar[bool] = True
-    """Whether the same call would fail the same way again."""
     said: ClassVar[str]
     advice: ClassVar[str]
 
@@ -64,16 +62,17 @@ class RateLimited(IntercomError):
 
     def __init__(self, call: str, *, retry_at: float, status: int = 429, code: str = "", request_id: str = "") -> None:
         self.retry_at = retry_at
+        self._again = f"{datetime.fromtimestamp(retry_at, UTC):%H:%M:%S}"
         super().__init__(call, status=status, code=code, request_id=request_id)
 
     def _message(self) -> str:
-        again = datetime.fromtimestamp(self.retry_at, UTC)
-        return f"{super()._message()} Calls are welcome again at {again:%H:%M:%S} UTC."
+        return f"{super()._message()} Calls are welcome again at {self._again} UTC."
 
 
 class Unauthorized(IntercomError):
-    """401: the token is wrong or was revoked."""
+    """401: the token is wrong or was revoked. Not permanent: the calls that wait succeed once a new token is stored."""
 
+    permanent = False
     said = "the access token is wrong or was revoked"
     advice = "Store a valid token for this workspace"
 

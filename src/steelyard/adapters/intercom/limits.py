@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 
 WINDOW = 10.0
-"""Seconds. No wait is longer, whatever a header or a wrong clock says."""
-_ROUNDS = 3
+"""Seconds. No wait is longer (but for the margin), whatever a header or a wrong clock says."""
+_MARGIN = 0.05
 
 
 class Window:
     """How many calls the current window still admits.
 
-    `clock` tells seconds since 1970, `sleep` waits for seconds.
+    `clock` tells seconds since 1970, `sleep` waits for seconds. Waits end a little late: Intercom's clock is not ours.
     """
 
     def __init__(self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]) -> None:
@@ -27,21 +27,20 @@ class Window:
         self._ends = 0.0
         self._in_flight = 0
 
-    async def enter(self) -> None:
-        """Waits until a call may be made, and counts it. Follow it by `leave`, whatever the call brings.
-
-        After a few windows that others used up it lets the call go: the answer then says whether it was one too many.
-        """
-        for _ in range(_ROUNDS):
+    async def enter(self) -> bool:
+        """Counts a call, if need be in the next window; `leave` must follow. False: others have filled that one too."""
+        self._roll()
+        if self._remaining <= 0:
+            await self._sleep(self._ends - self._clock() + _MARGIN)
             self._roll()
-            if self._remaining > 0:
-                break
-            await self._sleep(max(0.0, self._ends - self._clock()))
+        if self._remaining <= 0:
+            return False
         self._remaining -= 1
         self._in_flight += 1
+        return True
 
     def leave(self) -> None:
-        """The call that entered has ended."""
+        """A call that was counted has ended."""
         self._in_flight -= 1
 
     def learn(self, headers: Mapping[str, str]) -> None:
@@ -58,12 +57,15 @@ class Window:
             self._remaining = min(self._remaining, remaining)
         self._limit = limit or self._limit
 
-    def refused(self) -> float:
-        """Closes the window after a 429, once its headers were learnt. Gives its end, in seconds since 1970."""
-        now = self._clock()
-        if self._ends <= now:
-            self._ends = now + WINDOW
+    def close(self) -> None:
+        """No more calls in this window: Intercom answered 429. To be told after its headers were learnt."""
         self._remaining = 0
+        if self._ends <= self._clock():
+            self._ends = self._clock() + WINDOW
+
+    @property
+    def ends(self) -> float:
+        """When the next window begins, in seconds since 1970."""
         return self._ends
 
     def _roll(self) -> None:

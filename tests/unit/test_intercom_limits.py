@@ -1,0 +1,141 @@
+"""The rate limit's window: who may go, who waits and for how long."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard.adapters.intercom.limits import WINDOW, Window
+
+START = 1_800_000_000.0
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = START
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 2))
+        self.now += seconds
+
+
+def headers(limit: object, remaining: object, reset: object) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+async def called(window: Window, *learnt: dict[str, str]) -> None:
+    await window.enter()
+    for each in learnt:
+        window.learn(each)
+    window.leave()
+
+
+async def test_nothing_waits_before_anything_is_known():
+    time = Time()
+    window = Window(time, time.sleep)
+    for _ in range(100):
+        await called(window, {})
+    assert time.slept == []
+
+
+async def test_an_exhausted_window_is_waited_out():
+    time = Time()
+    window = Window(time, time.sleep)
+    await called(window, headers(1666, 0, START + 7))
+    await called(window)
+    assert time.slept == []  # a fraction is no header of Intercom's
+    await called(window, headers(1666, 0, int(START) + 7))
+    await called(window)
+    assert time.slept == [7.05]
+
+
+async def test_calls_in_flight_are_counted_against_what_remains():
+    time = Time()
+    window = Window(time, time.sleep)
+    await window.enter()
+    await window.enter()
+    window.learn(headers(10, 2, int(START) + 5))  # one of the two may not have been counted yet
+    await window.enter()
+    assert time.slept == []
+    await window.enter()
+    assert time.slept == [5.05]
+
+
+async def test_a_late_answer_of_an_older_window_changes_nothing():
+    time = Time()
+    window = Window(time, time.sleep)
+    await called(window, headers(10, 5, int(START) + 10), headers(10, 0, int(START)))
+    await called(window)
+    assert time.slept == []
+
+
+async def test_a_late_answer_of_the_same_window_does_not_give_calls_back():
+    time = Time()
+    window = Window(time, time.sleep)
+    await called(window, headers(10, 0, int(START) + 10), headers(10, 4, int(START) + 10))
+    await called(window)
+    assert time.slept == [10.05]
+
+
+async def test_no_wait_is_longer_than_a_window_whatever_the_clocks_say():
+    for skew in (-3600, 3600):
+        time = Time()
+        window = Window(time, time.sleep)
+        await called(window, headers(10, 0, int(START) + skew))
+        await called(window)
+        assert sum(time.slept) <= WINDOW + 0.05
+
+
+async def test_a_refusal_closes_the_window_until_its_end():
+    time = Time()
+    window = Window(time, time.sleep)
+    await window.enter()
+    window.learn(headers(10, 9, int(START) + 3))
+    window.close()
+    assert window.ends == START + 3
+    window.leave()
+    await called(window)
+    assert time.slept == [3.05]
+
+
+async def test_a_refusal_without_headers_closes_ten_seconds_and_no_more():
+    time = Time()
+    window = Window(time, time.sleep)
+    await window.enter()
+    window.close()
+    assert window.ends == START + WINDOW
+    window.leave()
+    for _ in range(50):
+        await called(window)
+    assert time.slept == [WINDOW + 0.05]
+
+
+VALUES = st.integers(-5, 2_000).map(str) | st.text(max_size=4) | st.just(str(int(START) + 8)) | st.just("9" * 30)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES, VALUES, st.booleans()), max_size=20))
+def test_no_headers_make_it_wait_for_long_or_fail(answers: list[tuple[str, str, str, bool]]):
+    time = Time()
+
+    async def run() -> None:
+        window = Window(time, time.sleep)
+        for limit, remaining, reset, refused in answers:
+            before = len(time.slept)
+            entered = await window.enter()
+            assert sum(time.slept[before:]) <= WINDOW + 0.05
+            window.learn(headers(limit, remaining, reset))
+            if refused:
+                window.close()
+                assert time.now < window.ends <= time.now + WINDOW
+            if entered:
+                window.leave()
+
+    asyncio.run(run())

@@ -7,11 +7,14 @@ import argparse
 import asyncio
 import contextlib
 import json
+import random
 import signal
 import sys
 
 from steelyard.demo.intercom.seed import Seed
 from steelyard.demo.intercom.simulator import Config, Simulator, running
+from steelyard.demo.intercom.traffic import People
+from steelyard.demo.messages import messages
 
 
 def _arguments() -> argparse.Namespace:
@@ -20,6 +23,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--webhook", help="where webhooks go, on this machine")
     parser.add_argument("--seed", type=int, default=1, help="of the team and of all chances")
     parser.add_argument("--away", type=int, default=3, help="how many engineers are away at first")
+    parser.add_argument("--rate", type=float, default=0.0, help="conversations per second that people begin; 0: none")
     parser.add_argument("--app-id", default="demo1234")
     parser.add_argument("--calls", type=int, default=1_666, help="rate limit, in calls per ten seconds")
     return parser.parse_args()
@@ -39,6 +43,11 @@ def _ready(simulator: Simulator) -> str:
     )
 
 
+async def _live(simulator: Simulator, seed: int, rate: float) -> None:
+    written = messages(random.Random(seed))  # noqa: S311 - repeatable, not secret
+    await People(simulator.workspace, written, seed=seed, rate=rate).run()
+
+
 async def _run(arguments: argparse.Namespace) -> None:
     config = Config(
         port=arguments.port,
@@ -54,7 +63,10 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with running(config) as simulator:
         sys.stdout.write(_ready(simulator) + "\n")
         sys.stdout.flush()
+        life = asyncio.create_task(_live(simulator, arguments.seed, arguments.rate)) if arguments.rate else None
         await ended.wait()
+        if life is not None:
+            life.cancel()
 
 
 if __name__ == "__main__":

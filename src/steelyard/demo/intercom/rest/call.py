@@ -51,7 +51,7 @@ class Call(NamedTuple):
             raise invalid(f"{name} must be one of {', '.join(allowed)}", name)
         return value
 
-    def object(self, name: str) -> Json:
+    def mapping(self, name: str) -> Json:
         """An object of the body; an empty one where it is missing. Raises Refused."""
         value: Any = self.body.get(name)
         if value is None:

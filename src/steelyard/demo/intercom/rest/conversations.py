@@ -24,7 +24,7 @@ def search(call: Call, among: Iterable[Conversation]) -> Page:
         matches = compile_query(call.required("query"))
     except BadQuery as error:
         raise invalid(str(error), "query") from error
-    return _page((each for each in among if matches(each)), call.object("pagination"))
+    return _page((each for each in among if matches(each)), call.mapping("pagination"))
 
 
 def read(call: Call) -> Json:
@@ -124,7 +124,7 @@ def _listed(page: Page) -> Json:
 
 
 def _attribute_changes(call: Call) -> list[tuple[Attribute, str | int]]:
-    return [_attribute_change(call, name, value) for name, value in call.object("custom_attributes").items()]
+    return [_attribute_change(call, name, value) for name, value in call.mapping("custom_attributes").items()]
 
 
 def _attribute_change(call: Call, name: str, value: object) -> tuple[Attribute, str | int]:

@@ -101,7 +101,7 @@ def contact(call: Call) -> Json:
 def _options(call: Call) -> tuple[str, ...]:
     wanted: Any = call.required("options")
     try:
-        labels = [each["label"] for each in wanted]
+        labels: list[Any] = [each["label"] for each in wanted]
     except (TypeError, KeyError):
         labels = [None]
     if not all(isinstance(label, str) for label in labels):

@@ -26,7 +26,7 @@ def update(call: Call) -> Json:
     """All or nothing: everything is checked before anything is changed."""
     workspace, which = call.workspace, _ticket(call)
     state = _state(call) if "ticket_state_id" in call.body else None
-    attributes = call.object("ticket_attributes")
+    attributes = call.mapping("ticket_attributes")
     assignee = call.id("assignee_id") if "assignee_id" in call.body else None
     actor = Actor(call.admin(_actor_id(call), "assignee_not_found"), workspace.package)
     if assignee and assignee not in workspace.admins and assignee not in workspace.teams:
@@ -50,7 +50,7 @@ def convert(call: Call) -> Json:
     if kind is None or kind.category != "Customer" or conversation.ticket:
         raise invalid("Ticket type is not a customer ticket type", "ticket_type_id")
     state = _state(call) if "ticket_state_id" in call.body else next(iter(call.workspace.ticket_states.values()))
-    tickets.convert(call.workspace, conversation, kind, state, call.object("attributes"))
+    tickets.convert(call.workspace, conversation, kind, state, call.mapping("attributes"))
     return shapes.ticket(conversation)
 
 

@@ -19,6 +19,7 @@ LONGEST = 64
 NEAR = 3
 """Characters that may stand between two words of one phrase. An address is longer, so no phrase reaches over one."""
 
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
 _WORD = r"\w[\w\u0300-\u036f]*+"
 _PLAIN = re.compile(_WORD)
 _RUN = re.compile(
@@ -82,8 +83,7 @@ def fold(word: str) -> str:
     """`word` without case and accents: `Hébergé` is `heberge`, `cœur` is `coeur`."""
     if word.isascii():
         return word.lower()
-    bare = "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each))
-    return bare.casefold().translate(_LETTERS)
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", word)).casefold().translate(_LETTERS)
 
 
 def read(text: str) -> Words:

@@ -1,7 +1,9 @@
 """policy.toml is read as it is meant, and what is wrong in it is refused by name with what to write instead."""
 
+import re
 from contextlib import suppress
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -134,6 +136,14 @@ def test_a_mistake_is_refused_by_name(before: str, after: str, said: list[str]) 
 def test_an_empty_policy_says_what_to_write() -> None:
     with pytest.raises(PolicyError, match=r"\[topics\]: there is no topic"):
         parse("")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_examples_of_the_guide_are_policies(number: int) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "edit-the-policy.md").read_text("utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert len(examples) == 3
+    assert parse(examples[number] + SMALL).topics
 
 
 @given(st.text())

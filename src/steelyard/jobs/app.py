@@ -18,9 +18,8 @@ import psycopg
 from procrastinate.jobs import Job
 from procrastinate.tasks import Task
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
-from steelyard.store.database import CONNECTING, refuse_dead
+from steelyard.store.database import CONNECTING, Pool
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life of a worker."""
@@ -36,7 +35,7 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
     finished, and then it runs again. So a job that must not be lost is deferred with `connection=`.
     """
     connector = procrastinate.PsycopgConnector(
-        pool_factory=_pool,
+        pool_factory=Pool,
         conninfo=url,
         min_size=1,
         max_size=size,
@@ -90,11 +89,6 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
             _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
-
-
-def _pool(*, check: object, **arguments: Any) -> AsyncConnectionPool[AsyncConnection[Any]]:
-    # Procrastinate's `check` asks the server before each use of a connection; ours notices a closed one without asking.
-    return AsyncConnectionPool(check=refuse_dead, **arguments)
 
 
 async def _autocommit(conn: AsyncConnection[Any]) -> None:

@@ -10,8 +10,9 @@ from steelyard.kit.errors import StoreError, SuperuserError
 # A member of a role can become it, so what it can become counts as what it is.
 _POWERS = """
 SELECT current_user::text,
-       (SELECT min(rolname)::text FROM pg_roles
-        WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')),
+       (SELECT rolname::text FROM pg_roles
+        WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')
+        ORDER BY rolname <> current_user, rolname LIMIT 1),
        (SELECT min(owner.rolname)::text FROM pg_class
         JOIN pg_roles AS owner ON owner.oid = relowner
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')

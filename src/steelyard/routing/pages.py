@@ -1,0 +1,139 @@
+"""The pages of routing: the desk, the decisions, and why each was made. Each is also data, under the same address."""
+
+from typing import cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from steelyard.kit.ids import WorkspaceId
+from steelyard.routing.desk import Desk, read_desk, read_place
+from steelyard.routing.entries import HEADER, Entry, read_entries
+from steelyard.routing.rows import rows
+from steelyard.routing.why import Why, read_why
+from steelyard.store.database import Database
+from steelyard.web.console import Clock, utc_now
+from steelyard.web.data import csv_text, plain
+from steelyard.web.pages import Pages, Place, language_of
+from steelyard.web.sse import Changes, Hub, polled
+
+PER_PAGE = 50
+MOST_IN_CSV = 10_000
+_LARGEST = 2**63 - 2
+
+
+class RoutingPages:
+    """What the routes of this room do."""
+
+    def __init__(self, database: Database, pages: Pages, changes: Changes, clock: Clock) -> None:
+        self._database, self._pages, self._clock = database, pages, clock
+        self.hub = Hub[Desk](self._read_desk, self._draw_live, changes)
+
+    async def home(self, request: Request) -> Response:
+        """The desk is the first page."""
+        return RedirectResponse(str(request.url.replace(path="/desk", scheme="", netloc="")), 303)
+
+    async def desk(self, request: Request) -> Response:
+        """The desk as it is now; it goes on by itself through `live`."""
+        workspace = await self._workspace(request)
+        if workspace is None:
+            return self._pages.answer(request, "routing/nothing.html")
+        view = await self._read_desk(workspace)
+        return self._pages.answer(request, "routing/desk.html", place=view.place, view=view, workspace=workspace)
+
+    async def desk_data(self, request: Request) -> Response:
+        """The desk as JSON."""
+        return JSONResponse(plain(await self._read_desk(await self._required(request))))
+
+    async def live(self, request: Request) -> Response:
+        """The desk's parts, each time that something has changed."""
+        stream = self.hub.stream(
+            await self._required(request), language_of(request), request.headers.get("last-event-id", "")
+        )
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    async def decisions(self, request: Request) -> Response:
+        """Decisions, newest first, a page at a time."""
+        workspace = await self._required(request)
+        place, entries = await self._entries(request, workspace, PER_PAGE + 1)
+        more = len(entries) > PER_PAGE
+        first = "before" not in request.query_params
+        return self._pages.answer(
+            request, "routing/decisions.html", place=place, entries=entries[:PER_PAGE], more=more, first=first
+        )
+
+    async def decisions_data(self, request: Request) -> Response:
+        """The same page as JSON; `next` is the `before` of the page after it."""
+        _, entries = await self._entries(request, await self._required(request), PER_PAGE + 1)
+        page = entries[:PER_PAGE]
+        return JSONResponse({"decisions": plain(page), "next": page[-1].number if len(entries) > PER_PAGE else None})
+
+    async def decisions_csv(self, request: Request) -> Response:
+        """The newest 10,000 decisions as CSV; ids and numbers only."""
+        _, entries = await self._entries(request, await self._required(request), MOST_IN_CSV)
+        headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
+        return Response(csv_text(HEADER, (each.cells for each in entries)), media_type="text/csv", headers=headers)
+
+    async def why(self, request: Request) -> Response:
+        """Why this engineer?"""
+        view = await self._why(request)
+        return self._pages.answer(request, "routing/why.html", place=view.place, view=view)
+
+    async def why_data(self, request: Request) -> Response:
+        """The whole explanation as JSON."""
+        return JSONResponse(plain(await self._why(request)))
+
+    async def _why(self, request: Request) -> Why:
+        number = cast("int", request.path_params["number"])
+        workspace = await self._required(request)
+        view = await read_why(self._database, workspace, number) if number <= _LARGEST else None
+        if view is None:
+            raise HTTPException(404)
+        return view
+
+    async def _entries(self, request: Request, workspace: WorkspaceId, most: int) -> tuple[Place, tuple[Entry, ...]]:
+        before = request.query_params.get("before", "")
+        limit = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+        async with self._database.transaction(workspace) as connection:
+            return await read_place(connection, workspace), await read_entries(connection, most, limit)
+
+    async def _read_desk(self, workspace: WorkspaceId) -> Desk:
+        return await read_desk(self._database, workspace, self._clock())
+
+    def _draw_live(self, view: Desk, language: str) -> str:
+        return self._pages.draw("routing/live.html", language, view=view)
+
+    async def _required(self, request: Request) -> WorkspaceId:
+        workspace = await self._workspace(request)
+        if workspace is None:
+            raise HTTPException(404)
+        return workspace
+
+    async def _workspace(self, request: Request) -> WorkspaceId | None:
+        """The workspace in the query, else the first of this cell; None while the cell has none."""
+        async with self._database.cell() as connection:
+            found = await rows(connection, "SELECT workspaces_of_cell() AS workspace")
+        known = [WorkspaceId(row["workspace"]) for row in found]
+        wanted = request.query_params.get("workspace")
+        if wanted is None:
+            return known[0] if known else None
+        if wanted not in known:
+            raise HTTPException(404)
+        return WorkspaceId(wanted)
+
+
+def routes(database: Database, pages: Pages, changes: Changes = polled, clock: Clock = utc_now) -> list[Route]:
+    """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
+    room = RoutingPages(database, pages, changes, clock)
+    return [
+        Route("/", room.home),
+        Route("/desk", room.desk),
+        Route("/desk.json", room.desk_data),
+        Route("/desk/live", room.live),
+        Route("/decisions", room.decisions),
+        Route("/decisions.json", room.decisions_data),
+        Route("/decisions.csv", room.decisions_csv),
+        Route("/decisions/{number:int}", room.why),
+        Route("/decisions/{number:int}.json", room.why_data),
+    ]

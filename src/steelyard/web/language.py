@@ -1,0 +1,91 @@
+"""Languages: which one a reader gets, its messages, and how it writes numbers and times."""
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from gettext import NullTranslations
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import Translations
+
+LOCALES = Path(__file__).parents[1] / "locale"
+LANGUAGES = {"en": "English", "fr": "Français"}
+"""The first is the source of all messages and the last resort."""
+
+DOMAIN = "steelyard"
+
+
+def catalog_path(language: str) -> Path:
+    """Where the messages of `language` lie."""
+    return LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def messages(language: str) -> NullTranslations:
+    """The messages of `language`, read from their .po: compiled files would be a second truth."""
+    compiled = io.BytesIO()
+    with catalog_path(language).open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return Translations(compiled, DOMAIN)
+
+
+def negotiate(asked: str | None, remembered: str | None, accepted: str) -> str:
+    """The language of a page: the one asked for, else the remembered one, else the best of Accept-Language."""
+    for wish in (asked, remembered, *_by_preference(accepted)):
+        if wish and wish.lower() in LANGUAGES:
+            return wish.lower()
+    return next(iter(LANGUAGES))
+
+
+def _by_preference(accepted: str) -> list[str]:
+    """Two-letter codes of an Accept-Language header, the dearest first; what cannot be read is left out."""
+    wishes: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted[:500].split(",")):
+        code, _, quality = part.partition(";")
+        try:
+            dear = float(quality.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        if dear > 0:
+            wishes.append((-dear, place, code.strip().partition("-")[0]))
+    return [code for _, _, code in sorted(wishes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How one language writes numbers and times. Templates get its methods as `number(...)`, `clock(...)` and so on."""
+
+    locale: Locale
+
+    def number(self, value: float) -> str:
+        """At most two digits after the point: `1,284.5`, `1 284,5`."""
+        return format_decimal(value, format="#,##0.##", locale=self.locale)
+
+    def clock(self, at: datetime) -> str:
+        """`15:42` in the zone of `at`."""
+        return format_datetime(at, "HH:mm", tzinfo=at.tzinfo, locale=self.locale)
+
+    def second(self, at: datetime) -> str:
+        """`15:42:08` in the zone of `at`."""
+        return format_datetime(at, "HH:mm:ss", tzinfo=at.tzinfo, locale=self.locale)
+
+    def day(self, at: datetime) -> str:
+        """`Sunday 22 November`."""
+        written = format_datetime(at, "EEEE d MMMM", tzinfo=at.tzinfo, locale=self.locale)
+        return written[:1].upper() + written[1:]
+
+    def date(self, at: datetime) -> str:
+        """`22 Nov 2026`."""
+        return format_datetime(at, "d MMM y", tzinfo=at.tzinfo, locale=self.locale)
+
+
+def age(seconds: float) -> str:
+    """A length of time as a clock: `0:06`, `8:40`, `1:02:10`. The same in every language."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -69,6 +69,18 @@ async def test_calls_in_flight_are_counted_against_what_remains():
     assert time.slept == [5.05]
 
 
+async def test_calls_still_in_flight_count_in_the_next_window():
+    time = Time()
+    window = Window(time, time.sleep)
+    await called(window, headers(2, 1, int(START) + 5))
+    await window.enter()  # and does not come back for long
+    await window.enter()
+    assert time.slept == [5.05]
+    window.leave()
+    await window.enter()
+    assert time.slept == [5.05, 10.05]
+
+
 async def test_a_late_answer_of_an_older_window_changes_nothing():
     time = Time()
     window = Window(time, time.sleep)

@@ -114,14 +114,10 @@ class Intercom:
         return answers.admin(await self._call("set_away", "PUT", f"/admins/{admin:d}/away", body, repeatable=True))
 
     async def roster(self) -> Json:
-        """`{"admins": […], "teams": […]}` as Intercom lists them, checked as `admins` and `teams` are."""
-        admins = (await self._get("roster", "/admins")).at("admins").items()
-        teams = (await self._get("roster", "/teams")).at("teams").items()
-        for each in admins:
-            answers.admin(each)
-        for each in teams:
-            answers.team(each)
-        return {"admins": [each.raw() for each in admins], "teams": [each.raw() for each in teams]}
+        """`{"admins": […], "teams": […]}`: every teammate and every team as Intercom lists them."""
+        admins = answers.page(await self._get("roster", "/admins"), "admins")
+        teams = answers.page(await self._get("roster", "/teams"), "teams")
+        return {"admins": admins.items, "teams": teams.items}
 
     async def teams(self) -> list[Team]:
         """Every team with its members."""

@@ -73,6 +73,7 @@ def test_the_example_of_the_look() -> None:
         ("(https://dns.example)", ""),
         ("write to dns.mail+ssl@shop.example", "write to"),
         ("mailto:dns@shop.example www.dns", ""),
+        ("root@localhost dns@host", ""),
         ("_dmarc.shop.example", ""),
         ("x" * 65 + " dns", "dns"),
         ("\ud800dns\0redis\u202e", "dns redis"),
@@ -178,6 +179,13 @@ def test_tags_attributes_and_language() -> None:
     assert weigh(Text("", "ssl", (), (("product", "cdn2"), ("cdn", "product")), ""), rules).topic == "words"
     assert weigh(Text("", "", (), (), "FR"), rules).topic == "french"
     assert weigh(Text("", "réseau dns cdn fr", (), (), ""), rules).matches == ()
+
+
+def test_a_hundred_tags_and_attributes_are_read() -> None:
+    rules = policy(dns='tags = { "dns" = 9 }\nattributes = { "a=b" = 9 }')
+    tags, attributes = ("x",) * 99 + ("dns",), (("x", "x"),) * 99 + (("a", "b"),)
+    assert len(weigh(Text("", "", tags, attributes, ""), rules).matches) == 2
+    assert weigh(Text("", "", ("x", *tags), (("x", "x"), *attributes), ""), rules).matches == ()
 
 
 def test_at_most_twelve_matches_are_told_most_points_first() -> None:

@@ -75,7 +75,7 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
     while True:
         try:
             await app.run_worker_async(
-                queues=queues,
+                queues=list(queues),  # a tuple would reach PostgreSQL as a row
                 concurrency=concurrency,
                 listen_notify=True,
                 fetch_job_polling_interval=_POLL,
@@ -86,7 +86,8 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
             )
             _log.warning("the worker stopped by itself and starts again in %.1f s", pause)
         except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
-            _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, error)
+            cause = error.__cause__ or error
+            _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, cause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
 

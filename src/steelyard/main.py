@@ -1,0 +1,237 @@
+"""The composition root: the only file that knows every room and every adapter, and makes processes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from steelyard.adapters.intercom.client import Intercom
+from steelyard.adapters.intercom.signature import verify
+from steelyard.config import Settings
+from steelyard.jobs.app import job_app, run_worker
+from steelyard.jobs.rescue import rescue
+from steelyard.kit.errors import ConfigError
+from steelyard.kit.ids import CellId, WorkspaceId
+from steelyard.kit.instants import Micros, moment
+from steelyard.routing import pages as routing_pages
+from steelyard.routing import store
+from steelyard.routing.deliver import Delivery
+from steelyard.routing.inbox import CellInbox
+from steelyard.routing.ingest import Ingest
+from steelyard.routing.policy import Policy, parse
+from steelyard.routing.reconcile import Reconcile
+from steelyard.routing.router import Router
+from steelyard.routing.tasks import QUEUES, RoutingJobs
+from steelyard.routing.work import work
+from steelyard.store.database import Connection, Database
+from steelyard.store.ledger import Fold, Ledger
+from steelyard.store.retention import expire
+from steelyard.web.console import create_console
+from steelyard.web.guard import LOOPBACK_NAMES
+from steelyard.web.pages import Pages
+from steelyard.web.static import read_static
+
+ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("templates")))}
+"""The folder of each room's templates."""
+
+Message = MutableMapping[str, Any]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+_EXPIRE_EVERY = 3600.0
+
+
+def now() -> Micros:
+    """The time. Nothing below this file reads a clock of its own for what it records."""
+    return Micros(time.time_ns() // 1000)
+
+
+def ledger() -> Ledger:
+    """The ledger with the folds of every room."""
+    return Ledger([Fold("decision.", store.fold_decisions)])
+
+
+def shipped_policy() -> str:
+    """The text of the policy that comes with this release."""
+    return resources.files("steelyard.routing").joinpath("policy.toml").read_text("utf-8")
+
+
+async def adopt_policy(conn: Connection, workspace: WorkspaceId, text: str) -> Policy:
+    """Puts a policy in force in a workspace. Raises PolicyError where it is none."""
+    policy = parse(text)
+    await store.adopt_policy(conn, workspace, policy.digest, text)
+    return policy
+
+
+# The web process
+
+
+@asynccontextmanager
+async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
+    """What the web process serves: ingest before everything else, then the console."""
+    async with Database.open(url, size=10, name="steelyard web") as database:
+        cell = CellId(settings.cell)
+        hosts = {CellId(name): host for name, host in settings.cells.items()}
+        ingest = Ingest(cell, hosts, CellInbox(database, now), verify)
+        static = read_static()
+        pages = Pages(static, ROOMS)
+
+        async def changes(workspace: WorkspaceId) -> AsyncGenerator[None, None]:
+            async for _ in database.listen(store.DESK, 2.0):
+                yield
+
+        console = create_console(
+            database,
+            static,
+            pages,
+            routing_pages.routes(database, pages, changes),
+            open_to_loopback=settings.open_to_loopback,
+            hosts=LOOPBACK_NAMES,
+        )
+        yield _front(ingest, console)
+
+
+def _front(ingest: Any, console: Any) -> App:
+    """Webhooks go past everything that pages need."""
+
+    async def front(scope: Message, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path.startswith("/hooks/"):
+            await ingest(scope, receive, send)
+        elif path == "/health/live":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"ok"})
+        else:
+            await console(scope, receive, send)
+
+    return front
+
+
+async def run_web(settings: Settings, url: str) -> None:
+    """Serves until it is told to stop."""
+    async with web_app(settings, url) as app:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        await uvicorn.Server(config).serve()
+
+
+# The worker process
+
+
+async def run_worker_process(settings: Settings, url: str) -> None:
+    """Routes, delivers, rescues and forgets until it is cancelled."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(url, size=10, name="steelyard worker"))
+        clients = await stack.enter_async_context(clients_of(database))
+        app = job_app(url)
+        jobs = RoutingJobs(
+            app, Delivery(database, clients.of, clients.writes_notes, now), Reconcile(database, clients.of, now)
+        )
+        await stack.enter_async_context(app.open_async())
+        await _read_everything(database, jobs)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work(database, Router(database, ledger(), jobs, now)))
+            group.create_task(run_worker(app, QUEUES, settings.deliveries))
+            group.create_task(rescue(database))
+            group.create_task(_forget(database))
+
+
+async def _read_everything(database: Database, jobs: RoutingJobs) -> None:
+    """What happened while no worker ran is read from Intercom, not guessed."""
+    async with database.cell() as conn:
+        rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+    for (workspace,) in rows:
+        async with database.transaction(workspace) as conn:
+            await jobs.read_everything(conn, workspace)
+
+
+async def _forget(database: Database) -> None:
+    while True:
+        await expire(database, moment(now()))
+        await asyncio.sleep(_EXPIRE_EVERY)
+
+
+class Clients:
+    """The Intercom of each workspace, opened when first asked for and kept while the process lives."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: dict[WorkspaceId, Intercom] = {}
+        self._notes: dict[tuple[WorkspaceId, str], bool] = {}
+
+    async def of(self, workspace: WorkspaceId) -> Intercom:
+        """The workspace's Intercom. Raises ConfigError for a workspace that is not connected."""
+        client = self._open.get(workspace)
+        if client is None:
+            async with self._database.transaction(workspace) as conn:
+                row = await (
+                    await conn.execute(
+                        "SELECT api_url, access_token FROM connection WHERE workspace = %s", (workspace,)
+                    )
+                ).fetchone()
+            if row is None:
+                raise ConfigError(f"{workspace} is not connected to an Intercom")
+            client = self._open.setdefault(workspace, Intercom(row[0], row[1]))
+        return client
+
+    async def writes_notes(self, workspace: WorkspaceId, policy: str) -> bool:
+        """Whether the policy of that digest wants a note with the reason on each assignment."""
+        found = self._notes.get((workspace, policy))
+        if found is None:
+            async with self._database.transaction(workspace) as conn:
+                found = parse(await store.policy_text(conn, workspace, policy)).note
+            self._notes[workspace, policy] = found
+        return found
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        for client in self._open.values():
+            await client.aclose()
+
+
+@asynccontextmanager
+async def clients_of(database: Database) -> AsyncGenerator[Clients]:
+    """The clients of a process, closed at its end."""
+    clients = Clients(database)
+    try:
+        yield clients
+    finally:
+        await clients.close()
+
+
+# Logs
+
+
+def log_as(level: str, to_terminal: bool) -> None:
+    """Logs JSON lines, or readable ones to a terminal. Neither ever holds a body, a name, an address or a secret."""
+    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if to_terminal else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+    )

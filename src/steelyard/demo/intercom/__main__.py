@@ -63,10 +63,15 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with running(config) as simulator:
         sys.stdout.write(_ready(simulator) + "\n")
         sys.stdout.flush()
-        life = asyncio.create_task(_live(simulator, arguments.seed, arguments.rate)) if arguments.rate else None
-        await ended.wait()
-        if life is not None:
+        if arguments.rate:
+            life = asyncio.create_task(_live(simulator, arguments.seed, arguments.rate))
+            life.add_done_callback(lambda _: ended.set())
+            await ended.wait()
             life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await life
+        else:
+            await ended.wait()
 
 
 if __name__ == "__main__":

@@ -94,19 +94,22 @@ async def running(config: Config) -> AsyncGenerator[Simulator]:
             simulator.app, http="httptools", ws="none", lifespan="off", log_level="warning", access_log=False
         )
         server = _Server(settings)
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve(sockets=[listener]))
-            tasks = [group.create_task(simulator.sender.run()), group.create_task(_wake(simulator.workspace))]
-            try:
-                while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
-                    await asyncio.sleep(0.01)
-                if config.webhook is not None:
-                    await simulator.sender.subscribe(config.webhook)
-                yield simulator
-            finally:
-                server.should_exit = True
-                for task in tasks:
-                    task.cancel()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        tasks = [asyncio.create_task(simulator.sender.run()), asyncio.create_task(_wake(simulator.workspace))]
+        try:
+            while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
+                await asyncio.sleep(0.01)
+            if config.webhook is not None:
+                await simulator.sender.subscribe(config.webhook)
+            yield simulator
+        finally:
+            server.should_exit = True
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(serving, *tasks, return_exceptions=True)
+        for error in ended:
+            if error is not None and not isinstance(error, asyncio.CancelledError):
+                raise error
 
 
 async def serve(config: Config) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import procrastinate
 import procrastinate.exceptions
 import psycopg
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.tasks import Task
+from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
 from steelyard.store.database import CONNECTING, Pool
@@ -24,7 +26,7 @@ from steelyard.store.database import CONNECTING, Pool
 HEARTBEAT = 1.0
 """Seconds between two signs of life of a worker."""
 
-_POLL = 1.0
+_POLL = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,7 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
     """Runs jobs of `queues` until cancelled, `concurrency` at a time; survives restarts of the database.
 
     Cancelling lets running jobs end for `grace` seconds, then aborts them. Finished jobs are deleted, failed ones kept
-    (see store/retention.py). LISTEN wakes it, and it looks every second all the same.
+    (see store/retention.py). LISTEN wakes it, and it looks twice a second all the same.
     """
     pause = 0.2
     while True:
@@ -83,6 +85,7 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
                 shutdown_graceful_timeout=grace,
                 delete_jobs="successful",
                 install_signal_handlers=False,
+                worker_middleware=[_look_for_the_next],
             )
             _log.warning("the worker stopped by itself and starts again in %.1f s", pause)
         except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
@@ -90,6 +93,14 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
             _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, cause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
+
+
+async def _look_for_the_next(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """The next job of the same lock was not ready when this one began, and nobody tells when it is."""
+    task = asyncio.current_task()
+    if task is not None and context.job.lock is not None:
+        task.add_done_callback(lambda _: worker._new_job_event.set())  # pyright: ignore[reportPrivateUsage]
+    return await run()
 
 
 async def _autocommit(conn: AsyncConnection[Any]) -> None:

@@ -61,7 +61,8 @@ _SETTINGS = {
     "log_error_verbosity": "terse",  # the detail of an error shows rows, and rows hold secrets and personal data
     "log_min_error_statement": "panic",
 }
-_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+_UNQUOTED = frozenset('"$`\\\n')
 
 
 def default_data() -> Path:
@@ -87,11 +88,15 @@ class Embedded:
     def start(cls, data: Path, *, durable: bool = True, binaries: Path | None = None, patience: float = 30) -> Embedded:
         """Starts the server of `data`, making folder and cluster when missing, or attaches to the one that runs.
 
-        `durable=False` is for tests: a crash of the machine may lose everything. `binaries`: a folder with another
-        PostgreSQL's programs. `patience`: seconds to wait for one that another process is starting. Blocks.
+        `durable=False` is for tests: a crash of the machine may lose everything, one of the server nothing. `binaries`:
+        a folder with another PostgreSQL's programs. `patience`: seconds to wait for who is just starting it. Blocks.
         Raises BusyDataError when the data folder is another's, StoreError when the server cannot run.
         """
         data = data.absolute()
+        if not _UNQUOTED.isdisjoint(str(data)):
+            raise StoreError(
+                f"{data} has one of the characters \" $ ` \\ that pg_ctl's shell would read: use another folder"
+            )
         account = Account.of_server()
         account.make_folder(data, private=False)
         found = binaries_for(account, data, binaries)
@@ -150,7 +155,7 @@ class Embedded:
 
     def _launch(self, lock: int, durable: bool) -> Embedded:
         if not self.cluster.exists():
-            self._make_cluster(durable)
+            self._make_cluster(lock, durable)
         self._forget_stale_pid()
         log = self.cluster / "server.log"
         with suppress(FileNotFoundError):
@@ -168,18 +173,19 @@ class Embedded:
             raise StoreError(f"the database server in {self.cluster} does not start: {' | '.join(last)} (all in {log})")
         return Embedded(self.data, self.cluster, self.binaries, self.account, socket, started=True)
 
-    def _make_cluster(self, durable: bool) -> None:
+    def _make_cluster(self, lock: int, durable: bool) -> None:
         unfinished = self.cluster.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         self.account.make_folder(unfinished, private=True)
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--data-checksums"]
-        self._must([self.binaries / "initdb", "-D", unfinished, *options, *([] if durable else ["--no-sync"])])
+        self._must([self.binaries / "initdb", "-D", unfinished, *options, *([] if durable else ["--no-sync"])], lock)
         single = [self.binaries / "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on"]
-        self._must([*single, *([] if durable else ["-c", "fsync=off"]), "postgres"], given=_FIRST)
+        self._must([*single, *([] if durable else ["-c", "fsync=off"]), "postgres"], lock, _FIRST)
         unfinished.rename(self.cluster)
 
-    def _must(self, argv: list[str | Path], given: str = "") -> None:
-        answer = self.account.run(argv, given=given)
+    def _must(self, argv: list[str | Path], lock: int, given: str = "") -> None:
+        # It inherits the lock: should we be killed, nobody clears away what it still writes.
+        answer = self.account.run(argv, given=given, inherit=[lock])
         if answer.returncode:
             raise StoreError(
                 f"a new database cannot be made in {self.data}: {(answer.stderr or answer.stdout).strip()}"

@@ -1,0 +1,248 @@
+"""Jobs: deferred with the transaction that decided them, run once their worker lives, and again when it was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import procrastinate
+import psycopg
+import pytest
+from procrastinate.jobs import Job
+
+from steelyard.jobs.app import defer_all, job_app, run_worker
+from steelyard.jobs.rescue import rescue, rescue_once
+from steelyard.kit.ids import WorkspaceId
+from steelyard.store.database import Database
+
+MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
+
+
+async def jobs_of(app: procrastinate.App) -> list[Job]:
+    return list(await app.job_manager.list_jobs_async())
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float) -> float:
+    """Waits for `condition` and returns how long that took; fails after `seconds`."""
+    started = time.monotonic()
+    while True:
+        met = condition()
+        if await met if isinstance(met, Awaitable) else met:
+            return time.monotonic() - started
+        assert time.monotonic() - started < seconds, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_job_lives_and_dies_with_its_transaction(
+    database: Database, app_url: str, make_workspace: MakeWorkspace
+) -> None:
+    workspace = await make_workspace()
+    app = job_app(app_url, size=2)
+
+    @app.task(name="deliver", queue="deliver")
+    async def deliver(workspace: str, decision: int) -> None: ...
+
+    async with app.open_async():
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - what the block does is the subject
+            async with database.transaction(workspace) as conn:
+                await deliver.configure(connection=conn, lock="c1").defer_async(workspace=workspace, decision=1)
+                raise ZeroDivisionError
+        assert await jobs_of(app) == []
+        async with database.transaction(workspace) as conn:
+            await deliver.configure(connection=conn, lock="c1").defer_async(workspace=workspace, decision=1)
+            await defer_all(
+                conn,
+                deliver,
+                [(f"c{n}", {"workspace": workspace, "decision": n}) for n in (2, 1, 3)],
+            )
+            await defer_all(conn, deliver, [])
+            assert await jobs_of(app) == []
+        found = [(job.lock, job.task_kwargs["decision"], job.queue, job.status) for job in await jobs_of(app)]
+        assert found == [(f"c{n}", n, "deliver", "todo") for n in (1, 2, 1, 3)]
+
+
+async def test_jobs_of_one_lock_run_in_order_and_finished_ones_are_deleted(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    ran: list[int] = []
+    running = 0
+
+    @app.task(name="deliver", queue="deliver")
+    async def deliver(n: int) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1
+        await asyncio.sleep(0.01)
+        running -= 1
+        ran.append(n)
+        if n == 3:
+            raise ValueError("cannot be delivered")
+
+    async with app.open_async():
+        async with database.cell() as conn:
+            await defer_all(conn, deliver, [("same", {"n": n}) for n in range(6)])
+        worker = asyncio.create_task(run_worker(app, ["deliver"], 4))
+        assert await until(lambda: len(ran) == 6, 20) < 2.5, "each waited for the next poll"
+
+        async def only_the_failed_is_left() -> bool:
+            return [job.status for job in await jobs_of(app)] == ["failed"]
+
+        await until(only_the_failed_is_left, 10)
+        await cancelled(worker)
+    assert ran == list(range(6))
+
+
+async def test_a_new_job_is_heard_before_the_next_poll(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    ran = asyncio.Event()
+
+    @app.task(name="quick", queue="quick")
+    async def quick() -> None:
+        ran.set()
+
+    async with app.open_async():
+        worker = asyncio.create_task(run_worker(app, ["quick"], 1))
+        waits = []
+        for _ in range(5):
+            await asyncio.sleep(0.3)
+            ran.clear()
+            async with database.cell() as conn:
+                await quick.configure(connection=conn).defer_async()
+            waits.append(await until(ran.is_set, 10))
+        await cancelled(worker)
+    assert min(waits) < 0.3
+
+
+async def test_without_a_hint_the_poll_finds_it(database: Database, app_url: str, owner_url: str) -> None:
+    with psycopg.connect(owner_url) as conn:
+        conn.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1")
+    app = job_app(app_url, size=3)
+    ran = asyncio.Event()
+
+    @app.task(name="quiet", queue="quiet")
+    async def quiet() -> None:
+        ran.set()
+
+    async with app.open_async():
+        worker = asyncio.create_task(run_worker(app, ["quiet"], 1))
+        await asyncio.sleep(0.3)
+        async with database.cell() as conn:
+            await quiet.configure(connection=conn).defer_async()
+        assert await until(ran.is_set, 10) < 5
+        await cancelled(worker)
+
+
+async def test_a_worker_survives_that_its_connections_are_cut(
+    database: Database, app_url: str, superuser_url: str
+) -> None:
+    app = job_app(app_url, size=3)
+    ran: list[int] = []
+
+    @app.task(name="count", queue="count")
+    async def count(n: int) -> None:
+        ran.append(n)
+
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'steelyard jobs'"
+    async with app.open_async():
+        worker = asyncio.create_task(run_worker(app, ["count"], 1))
+        with psycopg.connect(superuser_url, autocommit=True) as conn:
+            for n in range(3):
+                async with database.cell() as mine:
+                    await count.configure(connection=mine).defer_async(n=n)
+                await until(lambda n=n: n in ran, 15)
+                assert conn.execute(cut).fetchall()
+        await cancelled(worker)
+
+
+async def test_only_dead_workers_are_relieved_and_only_once(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    async with app.open_async():
+        for n in range(4):
+            await app.configure_task("nothing", queue="q").defer_async(n=n)
+        dead, alive = await app.job_manager.register_worker(), await app.job_manager.register_worker()
+        taken = [await app.job_manager.fetch_job(["q"], worker) for worker in (dead, dead, alive)]
+        async with database.cell() as conn:
+            await conn.execute(
+                "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '5 s' WHERE id = %s", [dead]
+            )
+        assert sum(await asyncio.gather(*(rescue_once(database) for _ in range(4)))) == 2
+        found = {job.id: (job.status, job.attempts) for job in await jobs_of(app)}
+        assert [found[job.id] for job in taken if job] == [("todo", 1), ("todo", 1), ("doing", 0)]
+        again = await app.job_manager.fetch_job(["q"], alive)
+        assert again is not None
+        assert again.id == taken[0].id
+        assert await rescue_once(database) == 0
+        async with database.cell() as conn:
+            await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", [alive])
+        assert await rescue_once(database) == 2
+
+
+WORKER = """
+    import asyncio, sys
+    import psycopg
+    from steelyard.jobs.app import job_app, run_worker
+
+    url = sys.argv[1]
+    app = job_app(url, size=3)
+
+    @app.task(name="deliver", queue="deliver")
+    async def deliver(n: int) -> None:
+        print("started", n, flush=True)
+        await asyncio.sleep(60)
+
+    async def main():
+        async with app.open_async():
+            await run_worker(app, ["deliver"], 2)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_delivery_resumes_within_ten_seconds_of_a_killed_worker(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    ran: dict[int, float] = {}
+
+    @app.task(name="deliver", queue="deliver")
+    async def deliver(n: int) -> None:
+        ran[n] = time.monotonic()
+
+    victim = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
+        [sys.executable, "-c", textwrap.dedent(WORKER), app_url], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        async with app.open_async():
+            async with database.cell() as conn:
+                await defer_all(conn, deliver, [("one", {"n": 1}), ("two", {"n": 2}), ("one", {"n": 3})])
+            assert victim.stdout is not None
+            started = {await asyncio.to_thread(victim.stdout.readline) for _ in range(2)}
+            assert started == {"started 1\n", "started 2\n"}
+            tasks = [
+                asyncio.create_task(run_worker(app, ["deliver"], 2)),
+                *(asyncio.create_task(rescue(database)) for _ in range(2)),
+            ]
+            await asyncio.sleep(6)
+            assert ran == {}, "the job of a worker that lives was taken from it"
+            os.kill(victim.pid, signal.SIGKILL)
+            killed = time.monotonic()
+            await until(lambda: set(ran) == {1, 2, 3}, 20)
+            assert max(ran.values()) - killed < 10
+            for task in tasks:
+                await cancelled(task)
+            assert await jobs_of(app) == []
+    finally:
+        victim.kill()
+        victim.wait()
+        victim.stdout.close()

@@ -22,7 +22,8 @@ VERSION = "2.16"
 ROUTES = (*directory.ROUTES, *tickets.ROUTES, *conversations.ROUTES)
 
 _NOT_JSON = Refused(400, "bad_request", "The body is not a JSON object")
-_TOO_MANY = Refused(429, "rate_limit_exceeded", "Exceeded rate limit")
+# What Intercom says when it does not handle a call, by status.
+_UNHANDLED = {429: ("rate_limit_exceeded", "Exceeded rate limit"), 500: ("server_error", "Server error")}
 
 
 def application(
@@ -36,9 +37,9 @@ def application(
             counts["calls"] += 1
             allowance = limit.take(time.time())
             try:
-                if not allowance.allowed or faults.fate("call").answer == 429:
-                    counts["calls_429"] += 1
-                    raise _TOO_MANY
+                if spoilt := faults.fate("call").answer if allowance.allowed else 429:
+                    counts[f"calls_{spoilt}"] += 1
+                    raise Refused(spoilt, *_UNHANDLED[spoilt])
                 _check_headers(request, token)
                 call = Call(workspace, request.path_params, dict(request.query_params), await _body(request))
                 return JSONResponse(handler(call), headers=allowance.headers)

@@ -120,7 +120,7 @@ class Sender:
 
     def ping(self) -> None:
         """The topic every app is subscribed to."""
-        self.publish(Publish("ping", {"type": "ping", "message": "something something interzen"}, None))
+        self.publish(Publish("ping", {"type": "ping"}, None))
 
     @property
     def unsettled(self) -> int:

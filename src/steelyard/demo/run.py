@@ -63,6 +63,7 @@ async def show(stage: Stage, options: Options, ready: Callable[[], None]) -> dic
         async with stage.processes:
             await _until(lambda: _answers(options.desk), "the web process does not answer")
             await _until(lambda: _knows_engineers(stage.database, workspace), "the worker read no teammates")
+            await _tell_zones(stage.database, workspace, simulator)
             await simulator.sender.subscribe(f"{options.desk}/hooks/intercom/{options.cell}")
             ready()
             await _live(simulator, written, options)
@@ -104,6 +105,18 @@ async def _live(simulator: Simulator, written: Any, options: Options) -> None:
         living.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await living
+
+
+async def _tell_zones(database: Database, workspace: WorkspaceId, simulator: Simulator) -> None:
+    """Intercom does not say where its teammates are; in the demo they would have told Steelyard."""
+    zones = {admin.id: admin.zone for admin in simulator.workspace.admins.values()}
+    async with database.transaction(workspace) as conn:
+        await conn.execute(
+            """UPDATE teammate_name SET zone = known.zone
+               FROM unnest(%s::bigint[], %s::text[]) AS known (engineer, zone)
+               WHERE teammate_name.engineer = known.engineer""",
+            (list(zones), list(zones.values())),
+        )
 
 
 # Waiting for what is known to come

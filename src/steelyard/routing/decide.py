@@ -96,7 +96,7 @@ def _take_conversation(state: State, seen: SeenConversation, known: Conversation
     data: dict[str, object] = {"late": True} if late else {"c": new}
     if seen.ours:
         data["ours"] = True
-    fact = _record(state, seen.kind, seen.at, seen.id, seen.by, data)
+    fact = _record(state, seen.kind, _micros(seen.at), seen.id, seen.by, data)
     if not late:
         _put_conversation(state, new, fact.at)
     return Changes((fact,), late=late, unsure=known is not None and contradicts(known, seen))
@@ -105,7 +105,9 @@ def _take_conversation(state: State, seen: SeenConversation, known: Conversation
 def _take_gone(state: State, seen: Gone, known: Conversation | None) -> Changes:
     gone = tombstone(known, seen)
     late = gone == known
-    fact = _record(state, "conversation.deleted", seen.at, seen.id, None, {"late": True} if late else {"c": gone})
+    fact = _record(
+        state, "conversation.deleted", _micros(seen.at), seen.id, None, {"late": True} if late else {"c": gone}
+    )
     if not late:
         state.put_conversation(gone)
     return Changes((fact,), late=late)
@@ -137,16 +139,16 @@ def _take_engineer(state: State, seen: SeenEngineer) -> Changes:
         and known.away != seen.away
     )
     if new == known:
-        fact = _record(state, seen.kind, seen.at, None, seen.id, {"late": True})
+        fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, {"late": True})
         return Changes((fact,), late=True, unsure=unsure)
-    fact = _record(state, seen.kind, seen.at, None, seen.id, {"e": codec.engineer_data(new)})
+    fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, {"e": codec.engineer_data(new)})
     state.put_engineer(new)
     return Changes((fact,), unsure=unsure)
 
 
 def _take_team(state: State, seen: SeenTeam) -> Changes:
     data: dict[str, object] = {"team": seen.team.id, "members": seen.team.members}
-    fact = _record(state, "team.seen", seen.at, None, None, data)
+    fact = _record(state, "team.seen", _micros(seen.at), None, None, data)
     state.put_team(seen.team)
     return Changes((fact,))
 
@@ -231,11 +233,15 @@ def _put_conversation(state: State, new: Conversation, at: Micros) -> None:
 def _record(
     state: State,
     kind: str,
-    at: int,
+    at: Micros,
     conversation: ConversationId | None,
     engineer: EngineerId | None,
     data: dict[str, object],
 ) -> Fact:
     """The fact, which takes the next position."""
     state.position = Position(state.position + 1)
-    return Fact(kind, Micros(at * SECOND), conversation, engineer, codec.dump(data))
+    return Fact(kind, at, conversation, engineer, codec.dump(data))
+
+
+def _micros(seconds: int) -> Micros:
+    return Micros(seconds * SECOND)

@@ -143,7 +143,8 @@ class Delivery:
         self, workspace: WorkspaceId, decision: Position, order: Order, outcome: str, reason: str, answer: Json
     ) -> None:
         receipt = {
-            "created_at": self._clock() // SECOND,
+            "created_at": (now := self._clock()) // SECOND,
+            "at": now,
             "decision": decision,
             "conversation": order.conversation,
             "outcome": outcome,

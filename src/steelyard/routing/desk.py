@@ -107,6 +107,12 @@ class Desk(NamedTuple):
     entries: tuple[Entry, ...]
 
     @property
+    def families(self) -> frozenset[str]:
+        """The families of topics on the rails, for the legend."""
+        rows = (*self.available, *self.away, *self.gone)
+        return frozenset(each.label.family for row in rows for each in row.carried)
+
+    @property
     def scale(self) -> Scale:
         """The one scale of all rails, with room for the next conversation."""
         return scale_for([row.load + 2 for row in (*self.available, *self.away, *self.gone)])

@@ -51,9 +51,9 @@ def plain(value: object) -> str:
     return text(_BLANKS.sub(" ", found).strip())
 
 
-def seconds(value: object, otherwise: int) -> int:
-    """`value` as seconds since 1970 where it can be, else `otherwise`."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LATEST:
+def seconds(value: object, otherwise: int, latest: int = _LATEST) -> int:
+    """`value` as a time since 1970, in seconds unless `latest` says otherwise, where it can be; else `otherwise`."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < latest:
         return value
     return otherwise
 

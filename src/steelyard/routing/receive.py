@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, numeric_id
+from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload
 from steelyard.routing.model import Order, Override, Phase, Team, Text
 from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
@@ -296,7 +297,7 @@ def _receipt(whole: dict[str, Any], received_at: int, reader: Reader) -> Receive
         ConversationId(conversation),
         outcome,
         payload.text(whole.get("reason"), 100),
-        at,
+        Micros(payload.seconds(whole.get("at"), at * SECOND, latest=2**53)),
         seen,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
+from steelyard.kit.instants import Micros
 from steelyard.routing.model import Order, Override, Phase, Team, Text
 
 
@@ -75,7 +76,8 @@ class Settled(NamedTuple):
     """`delivered`, `overtaken` or `failed`."""
     reason: str
     """A code, never a text of Intercom's."""
-    at: int
+    at: Micros
+    """By our own clock: it is how long a delivery took."""
     seen: SeenConversation | None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import socket
@@ -85,7 +84,7 @@ def serve(
 def link() -> None:
     """Print a one-time link to the desk. It works once, for ten minutes."""
     settings = config.load()
-    token = asyncio.run(operations.new_desk_link(settings))
+    token = operations.run_loop(operations.new_desk_link(settings))
     sys.stdout.write(f"http://{settings.host}:{settings.port}/enter?token={token}\n")
 
 
@@ -126,7 +125,7 @@ def policy_adopt(
     file: Path, workspace: Annotated[str | None, typer.Option(help="Which one, where the cell has several.")] = None
 ) -> None:
     """Put a policy in force, from the next decision on."""
-    adopted, policy = asyncio.run(operations.adopt_policy_file(config.load(), file, workspace))
+    adopted, policy = operations.run_loop(operations.adopt_policy_file(config.load(), file, workspace))
     out.print(f"{adopted} routes by policy {policy.digest[:12]} from its next decision on.")
 
 

@@ -118,19 +118,23 @@ def _front(ingest: Any, console: Any) -> App:
 async def run_web(settings: Settings, url: str) -> None:
     """Serves until it is told to stop."""
     async with web_app(settings, url) as app:
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=3,
-        )
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(uvicorn_config(app, settings.host, settings.port)).serve()
+
+
+def uvicorn_config(app: Any, host: str, port: int) -> uvicorn.Config:
+    """How a web process serves `app`."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
 
 
 # The worker process

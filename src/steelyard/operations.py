@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import structlog
+import uvloop
 
 from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
@@ -34,7 +35,15 @@ _ATTRIBUTES: tuple[tuple[str, Literal["string", "integer"]], ...] = (
     ("decision", "integer"),
 )
 
+Result = TypeVar("Result")
+
 log = structlog.get_logger()
+
+
+def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs `work` on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 # Serving
@@ -44,12 +53,12 @@ def serve(settings: Settings, role: str) -> None:
     """Serves until SIGINT or SIGTERM: `web`, `worker`, or `all` with both as children, started again when they die."""
     url, embedded = _ready_database(settings)
     if role == "web":
-        return asyncio.run(main.run_web(settings, url))
+        return run_loop(main.run_web(settings, url))
     if role == "worker":
-        return asyncio.run(_until_signal(main.run_worker_process(settings, url)))
+        return run_loop(_until_signal(main.run_worker_process(settings, url)))
     environment = to_environment(settings) | {"DATABASE_URL": url}
     try:
-        asyncio.run(_until_signal(_all(settings, environment, embedded)))
+        run_loop(_until_signal(_all(settings, environment, embedded)))
     finally:
         if embedded is not None:
             embedded.stop()
@@ -154,7 +163,7 @@ def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[], None])
     try:
         prepare(embedded.owner_url, APP)
         settings = Settings(cell="demo", data=data, port=port, open_to_loopback=True, log_level="warning")
-        return asyncio.run(_demo(settings, embedded.app_url, options, ready))
+        return run_loop(_demo(settings, embedded.app_url, options, ready))
     finally:
         embedded.stop()
 

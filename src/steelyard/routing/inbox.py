@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
+
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing.ingest import Owner, Row
 from steelyard.routing.store import INBOX
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 
+_STORE = "SELECT store_batch(%t, %t, %t, %b)"
 _REMEMBERED = 10 * SECOND
 _MOST_REMEMBERED = 10_000
 
@@ -20,6 +23,7 @@ class CellInbox:
     def __init__(self, database: Database, clock: Callable[[], Micros]) -> None:
         self._database = database
         self._clock = clock
+        self._conn: Connection | None = None
         self._owners: dict[str, tuple[Owner | None, int]] = {}
 
     async def owner(self, app_id: str) -> Owner | None:
@@ -39,18 +43,27 @@ class CellInbox:
         return owner
 
     async def store(self, rows: list[Row]) -> None:
-        """Stores `rows` in one commit. Copies within them are stored after the first, so that they are counted."""
+        """Stores `rows` in one commit. A copy within them waits for a commit of its own, so that it is counted."""
         first = {(row.workspace, row.notification): row for row in reversed(rows)}
-        copies = [row for row in rows if first[row.workspace, row.notification] is not row]
-        async with self._database.cell() as conn:
-            for some in (list(first.values()), *([copy] for copy in copies)):
-                await conn.execute(
-                    "SELECT store_batch(%s, %s, %s, %b::bytea[])",
-                    (
-                        [row.workspace for row in some],
-                        [row.notification for row in some],
-                        [row.topic for row in some],
-                        [row.body for row in some],
-                    ),
-                )
+        if len(first) < len(rows):
+            copies = [row for row in rows if first[row.workspace, row.notification] is not row]
+            await self._commit(list(first.values()))
+            return await self.store(copies)
+        await self._commit(rows)
         await self._database.notify(INBOX)
+
+    async def _commit(self, rows: list[Row]) -> None:
+        """One statement, which is its own transaction. Storing again what may have been stored is harmless."""
+        workspaces, notifications, topics, bodies = map(list, zip(*rows, strict=True))
+        for last_try in (False, True):
+            conn = self._conn if self._conn is not None else await self._database.connect()
+            self._conn = conn
+            try:
+                await conn.execute(_STORE, (workspaces, notifications, topics, bodies))
+            except psycopg.OperationalError:
+                self._conn = None
+                await conn.close()
+                if last_try:
+                    raise
+            else:
+                return

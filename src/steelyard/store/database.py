@@ -59,6 +59,17 @@ class Pool(AsyncConnectionPool[Connection]):
         return conn
 
 
+def end_if_cancelled() -> None:
+    """For loops that go on after an error of the database: raises CancelledError when the task was told to end.
+
+    psycopg answers a cancellation with the connection's own error where that breaks at the same time; a loop that only
+    catches the error would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def _readable(socket: int) -> bool:
     poll = select.poll()
     poll.register(socket, select.POLLIN)
@@ -130,6 +141,16 @@ class Database:
             if conn.pgconn.transaction_status == TransactionStatus.INERROR:
                 raise StoreError("a statement of this transaction failed and was ignored: nothing of it is stored")
 
+    async def connect(self) -> Connection:
+        """A connection of the caller's own, in autocommit mode and naming no workspace; the caller closes it.
+
+        For what runs one statement after another without end, where taking from the pool would cost more than the
+        statement.
+        """
+        return await AsyncConnection[tuple[Any, ...]].connect(
+            self._url, autocommit=True, **CONNECTING, application_name=self._name
+        )
+
     async def notify(self, channel: str) -> None:
         """Tells every process that `channel` has news; to be called after the commit. Returns at once.
 
@@ -174,6 +195,7 @@ class Database:
                     pause = 0.1
                     await work(conn)
             except (psycopg.Error, OSError) as error:
+                end_if_cancelled()
                 _log.info("hints are off for %.1f s, polling goes on: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 # What a test looks for, and the Debian package that brings it. postgresql-15 holds pgbench as well.
@@ -18,7 +17,6 @@ NEEDED = {
     "/usr/bin/wrk": "wrk",
     "/usr/bin/faketime": "faketime",
 }
-CLUSTERS = Path("/etc/postgresql-common/createcluster.conf")
 WITHOUT_CLUSTER = Path("/etc/postgresql-common/createcluster.d/steelyard-tests.conf")
 
 

@@ -144,9 +144,8 @@ async def test_without_a_hint_the_poll_finds_it(database: Database, app_url: str
         await cancelled(worker)
 
 
-async def test_a_worker_survives_that_its_connections_are_cut(
-    database: Database, app_url: str, superuser_url: str
-) -> None:
+async def cut_again_and_again(database: Database, app_url: str, superuser_url: str, times: int) -> None:
+    """Cuts a worker's connections while it takes and finishes jobs; at the end no job is left, and the worker stops."""
     app = job_app(app_url, size=3)
     ran: list[int] = []
 
@@ -156,14 +155,35 @@ async def test_a_worker_survives_that_its_connections_are_cut(
 
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'steelyard jobs'"
     async with app.open_async():
-        worker = asyncio.create_task(run_worker(app, ["count"], 1))
+        tasks = [asyncio.create_task(run_worker(app, ["count"], 1)), asyncio.create_task(rescue(database))]
         with psycopg.connect(superuser_url, autocommit=True) as conn:
-            for n in range(3):
+            for n in range(times):
                 async with database.cell() as mine:
                     await count.configure(connection=mine).defer_async(n=n)
                 await until(lambda n=n: n in ran, 15)
-                assert conn.execute(cut).fetchall()
-        await cancelled(worker)
+                conn.execute(cut)
+
+        async def nothing_is_left() -> bool:
+            async with database.cell() as mine:
+                return await (await mine.execute("SELECT count(*) FROM procrastinate_jobs")).fetchone() == (0,)
+
+        await until(nothing_is_left, 20)
+        for task in tasks:
+            await asyncio.wait_for(cancelled(task), 15)
+
+
+async def test_a_worker_survives_that_its_connections_are_cut(
+    database: Database, app_url: str, superuser_url: str
+) -> None:
+    await cut_again_and_again(database, app_url, superuser_url, 3)
+
+
+@pytest.mark.slow
+async def test_no_job_stays_with_a_worker_that_could_not_finish_it(
+    database: Database, app_url: str, superuser_url: str
+) -> None:
+    for _ in range(8):
+        await cut_again_and_again(database, app_url, superuser_url, 4)
 
 
 async def test_only_dead_workers_are_relieved_and_only_once(database: Database, app_url: str) -> None:

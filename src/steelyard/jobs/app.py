@@ -21,7 +21,7 @@ from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
-from steelyard.store.database import CONNECTING, Pool
+from steelyard.store.database import CONNECTING, Pool, end_if_cancelled
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life of a worker."""
@@ -85,21 +85,34 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
                 shutdown_graceful_timeout=grace,
                 delete_jobs="successful",
                 install_signal_handlers=False,
-                worker_middleware=[_look_for_the_next],
+                worker_middleware=[_when_done],
             )
             _log.warning("the worker stopped by itself and starts again in %.1f s", pause)
         except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
             cause = error.__cause__ or error
+            end_if_cancelled()
             _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, cause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
 
 
-async def _look_for_the_next(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
-    """The next job of the same lock was not ready when this one began, and nobody tells when it is."""
+async def _when_done(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Runs a job and sees to what Procrastinate leaves open after it.
+
+    The next job of its lock was not ready before, and nobody tells when it is: so the worker looks. And where the end
+    of a job could not be written down, it would stay with this living worker for ever: so the worker gives up its
+    name, and the rescue finds the job without an owner.
+    """
+
+    def after(ended: asyncio.Task[Any]) -> None:
+        if not ended.cancelled() and ended.exception() is not None:
+            worker.stop()
+        elif context.job.lock is not None:
+            worker._new_job_event.set()  # pyright: ignore[reportPrivateUsage]
+
     task = asyncio.current_task()
-    if task is not None and context.job.lock is not None:
-        task.add_done_callback(lambda _: worker._new_job_event.set())  # pyright: ignore[reportPrivateUsage]
+    if task is not None:
+        task.add_done_callback(after)
     return await run()
 
 

@@ -11,7 +11,7 @@ import logging
 
 import psycopg
 
-from steelyard.store.database import Database
+from steelyard.store.database import Database, end_if_cancelled
 
 STALE = 4.0
 """Seconds without a heartbeat after which a worker counts as dead."""
@@ -53,5 +53,6 @@ async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE
             if rescued:
                 _log.warning("%d jobs of dead workers are ready again", rescued)
         except psycopg.Error as error:
+            end_if_cancelled()
             _log.warning("jobs of dead workers cannot be looked for now: %s", error)
         await asyncio.sleep(every)

@@ -77,11 +77,15 @@ async def until(happened: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 class Receiver:
-    """Takes webhooks. Answers `statuses` in turn, then 200; `None` answers nothing at all."""
+    """Takes webhooks. Answers `statuses` in turn, then 200; `None` answers nothing at all.
+
+    With `hangs_up` it closes each connection after one answer without having said so, as after an idle time.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.statuses: list[int | None] = []
+        self.hangs_up = False
         self.url = ""
 
     @property
@@ -102,6 +106,8 @@ class Receiver:
                 status = self.statuses.pop(0) if self.statuses and first.startswith("POST") else 200
                 if status is not None:
                     writer.write(f"HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n".encode())
+                if self.hangs_up:
+                    break
         writer.close()
 
 

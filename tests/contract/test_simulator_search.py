@@ -125,6 +125,7 @@ def test_any_query_is_understood_or_refused(query: Any) -> None:
         return
 
 
+OPEN = {"field": "open", "operator": "=", "value": True}
 BAD = [
     {"field": "open", "operator": "=", "value": 1},
     {"field": "open", "operator": ">", "value": True},
@@ -138,16 +139,10 @@ BAD = [
     {"field": "created_at", "operator": ">", "value": "foorbar"},
     {"field": "created_at", "operator": ">", "value": None},
     {"operator": "AND", "value": []},
-    {"operator": "XOR", "value": [{"field": "open", "operator": "=", "value": True}]},
-    {"operator": "AND", "value": [{"field": "open", "operator": "=", "value": True}] * 16},
-    {"operator": "AND", "value": [{"operator": "OR", "value": [{"operator": "OR", "value": []}]}]},
-    {
-        "operator": "AND",
-        "value": [
-            {"field": "open", "operator": "=", "value": True},
-            {"operator": "OR", "value": [{"field": "open", "operator": "=", "value": True}]},
-        ],
-    },
+    {"operator": "XOR", "value": [OPEN]},
+    {"operator": "AND", "value": [OPEN] * 16},
+    {"operator": "AND", "value": [{"operator": "OR", "value": [{"operator": "OR", "value": [OPEN]}]}]},
+    {"operator": "AND", "value": [OPEN, {"operator": "OR", "value": [OPEN]}]},
     {"field": "open"},
     [],
     "open",

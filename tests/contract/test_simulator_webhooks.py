@@ -15,6 +15,7 @@ from steelyard.adapters.intercom.signature import verify
 from steelyard.demo.intercom import people
 from steelyard.demo.intercom.faults import FAULTS, Faults
 from steelyard.demo.intercom.model import Conversation, Publish
+from steelyard.demo.intercom.webhooks import Timing
 from steelyard.demo.intercom.wire import Address
 
 
@@ -259,17 +260,23 @@ async def test_nobody_listening_is_no_answer(api: Api, receiver: Receiver) -> No
     assert (await api.control("summary"))["webhooks"]["by_status"] == {"0": 2}
 
 
-async def test_a_connection_that_the_receiver_closed_is_opened_again(api: Api, receiver: Receiver) -> None:
-    for _ in range(3):
-        written(api.simulator)
-        await drained(api)
-        await api.simulator.sender.subscribe(receiver.url)
+async def test_a_connection_that_was_closed_meanwhile_is_opened_again_at_once(receiver: Receiver) -> None:
+    receiver.hangs_up = True
+    async with simulated(webhook=receiver.url, timing=Timing(retry=60)) as api:
+        for _ in range(20):
+            written(api.simulator)
+            await drained(api)
+    assert [each["delivery_attempts"] for each in receiver.notifications] == [1] * 20
+
+
+async def test_another_address_gets_what_comes_after_it_was_named(api: Api, receiver: Receiver) -> None:
+    written(api.simulator)
+    await drained(api)
     async with receiving() as second:
-        await api.control("webhook", {"url": second.url})
+        assert await api.control("webhook", {"url": second.url}) == {"head": 200}
         written(api.simulator)
         await drained(api)
-        assert len(second.notifications) == 1
-    assert len(receiver.notifications) == 3
+        assert (len(receiver.notifications), len(second.notifications)) == (1, 1)
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/x", "http://example.test/", "http://10.0.0.1/", "x"])
@@ -319,7 +326,7 @@ async def test_dropped_webhooks_never_come_and_are_counted(api: Api, receiver: R
 
 
 async def test_a_drain_ends_in_time_though_a_retry_waits(receiver: Receiver) -> None:
-    async with simulated(webhook=receiver.url, timing=type(FAST)(answer=0.3, retry=60)) as api:
+    async with simulated(webhook=receiver.url, timing=Timing(retry=60)) as api:
         receiver.statuses = [500]
         written(api.simulator)
         assert await api.control("drain", {"seconds": 0.3}) == {"drained": False, "unsettled": 1}
@@ -339,8 +346,14 @@ def test_the_same_seed_draws_the_same_faults() -> None:
         return [faults.fate("webhook") for _ in range(200)]
 
     assert drawn(1) == drawn(1) != drawn(2)
-    fates = Counter(drawn(1))
-    assert len(fates) == 4
+    assert len(set(drawn(1))) == 4
+
+
+def test_a_fault_strikes_at_its_own_place_only() -> None:
+    faults = Faults(1)
+    faults.set({"rate_limit": 1.0, "drop": 1.0})
+    assert (faults.fate("webhook").copies, faults.fate("webhook").answer) == (0, 0)
+    assert (faults.fate("call").copies, faults.fate("call").answer) == (1, 429)
 
 
 async def test_ping_is_sent(api: Api, receiver: Receiver) -> None:

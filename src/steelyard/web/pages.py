@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from babel import Locale
@@ -21,8 +21,7 @@ THEMES = ("system", "light", "dark")
 _YEAR = 365 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the reader is: the workspace by its name, and the region in which its data stays.
 
     `workspace` is empty for the first one of the cell: its addresses need not name it.

@@ -18,8 +18,11 @@ export function write(at, show) {
 
 /** The short name of the browser's zone, such as CET. */
 export function zone() {
-  const parts = new Intl.DateTimeFormat(language, { timeZoneName: "short" }).formatToParts(new Date());
-  return parts.find((part) => part.type === "timeZoneName").value;
+  const names = [language, "en-GB", "en-US"].map((each) => {
+    const parts = new Intl.DateTimeFormat(each, { timeZoneName: "short" }).formatToParts(new Date());
+    return parts.find((part) => part.type === "timeZoneName").value;
+  });
+  return names.find((name) => /^[A-Z]{3,5}$/.test(name)) ?? names[0]; // a language only knows the zones near it
 }
 
 /** Rewrites every time below `root`. */

@@ -1,0 +1,90 @@
+"""A real browser on a real server over a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, async_playwright
+
+from desk_seed import NOW, Desk, busy_desk
+from steelyard.kit.ids import WorkspaceId
+from steelyard.routing.pages import routes
+from steelyard.store.database import Database
+from steelyard.web.console import create_console
+from steelyard.web.pages import Pages
+from steelyard.web.static import read_static
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+
+
+class Served:
+    """The console of a database on a port of its own, which it keeps when it starts again."""
+
+    def __init__(self, database: Database) -> None:
+        static = read_static()
+        pages = Pages(static, {"routing": ROOT / "src/steelyard/routing/templates"})
+        shown = routes(database, pages, clock=lambda: NOW)
+        self._app = create_console(database, static, pages, shown, open_to_loopback=True)
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        listening = socket.create_server(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
+        options = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1, "ws": "none"}
+        self._server = uvicorn.Server(uvicorn.Config(self._app, **options))
+        self._task = asyncio.create_task(self._server.serve([listening]))
+
+    async def stop(self) -> None:
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+
+@dataclass
+class Console:
+    """A served desk, and the workspace behind it."""
+
+    served: Served
+    desk: Desk
+
+    @property
+    def url(self) -> str:
+        return self.served.url
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def served(database: Database) -> AsyncIterator[Served]:
+    served = Served(database)
+    await served.start()
+    yield served
+    await served.stop()
+
+
+@pytest.fixture
+async def console(database: Database, make_workspace: Callable[[], Awaitable[WorkspaceId]], served: Served) -> Console:
+    return Console(served, await busy_desk(database, await make_workspace()))

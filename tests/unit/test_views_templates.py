@@ -1,0 +1,109 @@
+"""Every template draws every view model that its types allow, in every language: no name undefined, nothing unescaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from random import Random
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import pytest
+
+from steelyard.routing.desk import Desk
+from steelyard.routing.entries import Entry
+from steelyard.routing.why import Replay, Why
+from steelyard.web.language import LANGUAGES
+from steelyard.web.pages import Pages, Place, Shell
+from steelyard.web.static import read_static
+
+HOSTILE = "<b onclick=1>'\"&{{1}}%(x)s"
+PAGES = Pages(read_static(), {"routing": Path(__file__).parents[2] / "src/steelyard/routing/templates"})
+SEEDS = range(25)
+
+T = TypeVar("T")
+
+
+def some(kind: type[T], random: Random) -> T:
+    """Any value of a view model's type, the empty and the hostile ones often."""
+    return _some(kind, random)
+
+
+def _some(kind: Any, random: Random) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        kind = (
+            NoneType
+            if NoneType in inner and random.random() < 0.4
+            else next(each for each in inner if each != NoneType)
+        )
+        return None if kind is NoneType else _some(kind, random)
+    if origin is Literal:
+        return random.choice(inner)
+    if origin is tuple:
+        return tuple(_some(inner[0], random) for _ in range(random.choice([0, 1, 3])))
+    if origin is not None and issubclass(origin, Mapping):
+        return {} if random.random() < 0.5 else {"en": _some(str, random), "fr": _some(str, random)}
+    if issubclass(kind, Enum):
+        return random.choice(list(kind))
+    if hasattr(kind, "_fields"):
+        return kind(**{name: _some(each, random) for name, each in get_type_hints(kind).items()})
+    return {
+        str: random.choice([HOSTILE, "", "Ana", "x" * 300]),
+        int: random.choice([0, 1, 2, 17, 10**9]),
+        float: random.choice([0.5, 1.0, 12.25]),
+        bool: random.random() < 0.5,
+        datetime: datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=random.randrange(10**7)),
+    }[kind]
+
+
+def a_shell(random: Random) -> Shell:
+    path = random.choice(["/desk", "/decisions", "/decisions/3"])
+    theme = random.choice(["system", "light", "dark"])
+    return Shell(path, {HOSTILE: HOSTILE}, random.choice(list(LANGUAGES)), theme, some(Place, random))
+
+
+def a_desk(random: Random) -> Desk:
+    """There is a mean and a heaviest exactly when somebody is available."""
+    desk = some(Desk, random)
+    mean = (desk.figures.mean or 0.0) if desk.available else None
+    heaviest = desk.available[0].person if desk.available else None
+    return desk._replace(figures=desk.figures._replace(mean=mean, heaviest=heaviest))
+
+
+def check(draw: Callable[[str], str]) -> None:
+    for language in LANGUAGES:
+        page = draw(language)
+        assert "<b onclick" not in page
+        assert not re.search(r"\sstyle=|\son[a-z]+=|hx-on|javascript:", page.replace("&lt;b onclick=1&gt;", ""))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_desk(seed: int) -> None:
+    view, shell = a_desk(random := Random(seed)), a_shell(random)
+    check(lambda language: PAGES.draw("routing/desk.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_why(seed: int) -> None:
+    view, shell = some(Why, random := Random(seed)), a_shell(random)
+    check(lambda language: PAGES.draw("routing/why.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_other_pages(seed: int) -> None:
+    shell = a_shell(random := Random(seed))
+    entries = [some(Entry, random) for _ in range(seed % 4)]
+    more = {"more": seed % 2 and bool(entries), "first": seed % 3}
+    check(lambda language: PAGES.draw("routing/decisions.html", language, shell=shell, entries=entries, **more))
+    check(lambda language: PAGES.draw("routing/nothing.html", language, shell=shell))
+    check(lambda language: PAGES.draw("web/enter.html", language, shell=shell, token=HOSTILE))
+    for code in (401, 404, 500):
+        check(lambda language: PAGES.draw("web/error.html", language, shell=shell, code=code, message=HOSTILE))  # noqa: B023
+
+
+def test_a_replay_with_nobody_has_a_mean() -> None:
+    assert Replay((), (), "", identical=True).mean == 0

@@ -1,0 +1,75 @@
+"""A console over a database of its own, asked without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from desk_seed import NOW
+from steelyard.routing.pages import routes
+from steelyard.store.database import Database
+from steelyard.web.console import create_console
+from steelyard.web.pages import Pages
+from steelyard.web.static import Static, read_static
+
+ROUTING_TEMPLATES = Path(__file__).parents[2] / "src" / "steelyard" / "routing" / "templates"
+
+MakeClient = Callable[..., httpx.AsyncClient]
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def static() -> Static:
+    return read_static()
+
+
+@pytest.fixture(scope="session")
+def pages(static: Static) -> Pages:
+    return Pages(static, {"routing": ROUTING_TEMPLATES})
+
+
+@pytest.fixture
+async def make_client(database: Database, static: Static, pages: Pages, clock: Clock) -> AsyncIterator[MakeClient]:
+    """A browser without a browser; `open_to_loopback` is the demo's way in."""
+    opened: list[httpx.AsyncClient] = []
+
+    def make(address: str = "127.0.0.1", *, open_to_loopback: bool = True, **options: Any) -> httpx.AsyncClient:
+        app = create_console(
+            database,
+            static,
+            pages,
+            [*routes(database, pages, clock=clock), *options.pop("routes", [])],
+            open_to_loopback=open_to_loopback,
+            clock=clock,
+        )
+        transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
+        opened.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", **options))
+        return opened[-1]
+
+    yield make
+    for client in opened:
+        await client.aclose()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> httpx.AsyncClient:
+    return make_client()

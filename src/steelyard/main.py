@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,13 @@ async def adopt_policy(conn: Connection, workspace: WorkspaceId, text: str) -> P
 @asynccontextmanager
 async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
     """What the web process serves: ingest before everything else, then the console."""
-    async with Database.open(url, size=10, name="steelyard web") as database:
+    async with (
+        Database.open(url, size=10, name="steelyard web") as database,
+        aclosing(CellInbox(database, now)) as inbox,
+    ):
         cell = CellId(settings.cell)
         hosts = {CellId(name): host for name, host in settings.cells.items()}
-        ingest = Ingest(cell, hosts, CellInbox(database, now), verify)
+        ingest = Ingest(cell, hosts, inbox, verify)
         static = read_static()
         pages = Pages(static, ROOMS)
 

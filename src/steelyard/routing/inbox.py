@@ -43,14 +43,15 @@ class CellInbox:
         return owner
 
     async def store(self, rows: list[Row]) -> None:
-        """Stores `rows` in one commit. A copy within them waits for a commit of its own, so that it is counted."""
-        first = {(row.workspace, row.notification): row for row in reversed(rows)}
-        if len(first) < len(rows):
-            copies = [row for row in rows if first[row.workspace, row.notification] is not row]
-            await self._commit(list(first.values()))
-            return await self.store(copies)
-        await self._commit(rows)
+        """Stores `rows` in one commit; a copy of a stored one, or of another of them, is counted."""
+        # All processes in one order: two that store the same copies would otherwise lock each other out.
+        await self._commit(sorted(rows))
         await self._database.notify(INBOX)
+
+    async def aclose(self) -> None:
+        """Closes the connection that stores."""
+        if self._conn is not None:
+            await self._conn.close()
 
     async def _commit(self, rows: list[Row]) -> None:
         """One statement, which is its own transaction. Storing again what may have been stored is harmless."""

@@ -6,10 +6,10 @@ A bare ASGI callable, since it answers every event of every workspace of the cel
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from pydantic_core import from_json
 from structlog import get_logger
 
 from steelyard.kit.ids import CellId, WorkspaceId
@@ -25,6 +25,7 @@ OWN_TOPICS = "steelyard."
 
 _PATH = "/hooks/intercom/"
 _SIGNATURE = b"x-hub-signature"
+_NOT_STORED = "not stored: send it again"
 _NOBODY = b"nobody's secret, so that an unknown app takes as long as a bad signature"
 
 Scope = Mapping[str, Any]
@@ -98,13 +99,17 @@ class Ingest:
         if body is None:
             return await _answer(send, 413, "a webhook is 1 MiB at most")
         try:
-            whole: Any = json.loads(body)
+            whole: Any = from_json(body)
             app_id, notification, topic = whole["app_id"], whole["id"], whole["topic"]
-        except (ValueError, RecursionError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             return await _answer(send, 400, "not a notification: JSON with app_id, id and topic")
         if not _are_usable(app_id, notification, topic):
             return await _answer(send, 400, "not a notification: app_id, id and topic are texts of 1 to 200 characters")
-        owner = await self._inbox.owner(app_id)
+        try:
+            owner = await self._inbox.owner(app_id)
+        except Exception as error:
+            log.warning("ingest.owner_not_read", error=type(error).__name__, advice="is the database up?")
+            return await _answer(send, 503, _NOT_STORED)
         # Verified also for nobody's app: neither the answer nor its time tells which apps are known.
         verified = self._verify(owner.secret if owner is not None else _NOBODY, body, signature)
         if owner is None or not verified:
@@ -112,7 +117,7 @@ class Ingest:
         try:
             await self._store(Row(owner.workspace, notification, topic, body))
         except Exception:  # whatever it was, it is logged once for its batch; Intercom sends again what got no 200
-            return await _answer(send, 503, "not stored: send it again")
+            return await _answer(send, 503, _NOT_STORED)
         await send(_OK_START)
         await send(_OK_BODY)
 

@@ -1,4 +1,4 @@
-"""Every template draws every view model that its types allow, in every language: no name undefined, nothing unescaped."""
+"""Every template draws every view model that its types allow, in every language: names defined, text escaped."""
 
 from __future__ import annotations
 
@@ -35,12 +35,9 @@ def some(kind: type[T], random: Random) -> T:
 def _some(kind: Any, random: Random) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        kind = (
-            NoneType
-            if NoneType in inner and random.random() < 0.4
-            else next(each for each in inner if each != NoneType)
-        )
-        return None if kind is NoneType else _some(kind, random)
+        if NoneType in inner and random.random() < 0.4:
+            return None
+        return _some(next(each for each in inner if each is not NoneType), random)
     if origin is Literal:
         return random.choice(inner)
     if origin is tuple:
@@ -50,7 +47,10 @@ def _some(kind: Any, random: Random) -> Any:
     if issubclass(kind, Enum):
         return random.choice(list(kind))
     if hasattr(kind, "_fields"):
-        return kind(**{name: _some(each, random) for name, each in get_type_hints(kind).items()})
+        made = kind(**{name: _some(each, random) for name, each in get_type_hints(kind).items()})
+        if kind is Entry and None in (made.runner_up, made.runner_up_load):
+            return made._replace(runner_up=None, runner_up_load=None)
+        return made
     return {
         str: random.choice([HOSTILE, "", "Ana", "x" * 300]),
         int: random.choice([0, 1, 2, 17, 10**9]),

@@ -99,7 +99,8 @@ async def test_a_changed_ledger_is_not_identical(client: httpx.AsyncClient, desk
     position, _ = desk.decided[5]
     with psycopg.connect(superuser_url) as conn:
         changed = conn.execute(
-            "UPDATE ledger SET data = jsonb_set(data, '{away}', 'true') WHERE kind = 'engineer.seen' AND engineer = 104"
+            "UPDATE ledger SET data = jsonb_set(data, '{e,away}', 'true')"
+            " WHERE kind = 'engineer.seen' AND engineer = 104"
         )
     assert changed.rowcount == 1
     page = (await client.get(f"/decisions/{position}")).text

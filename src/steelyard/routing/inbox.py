@@ -10,9 +10,10 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing.ingest import Owner, Row
 from steelyard.routing.store import INBOX
+from steelyard.store.arrays import bytea_array, register, text_array
 from steelyard.store.database import Connection, Database
 
-_STORE = "SELECT store_batch(%t, %t, %t, %b)"
+_STORE = "SELECT store_batch(%b, %b, %b, %b)"
 _REMEMBERED = 10 * SECOND
 _MOST_REMEMBERED = 10_000
 
@@ -55,12 +56,12 @@ class CellInbox:
 
     async def _commit(self, rows: list[Row]) -> None:
         """One statement, which is its own transaction. Storing again what may have been stored is harmless."""
-        workspaces, notifications, topics, bodies = map(list, zip(*rows, strict=True))
+        workspaces, notifications, topics, bodies = zip(*rows, strict=True)
+        arrays = text_array(workspaces), text_array(notifications), text_array(topics), bytea_array(bodies)
         for last_try in (False, True):
-            conn = self._conn if self._conn is not None else await self._database.connect()
-            self._conn = conn
+            conn = self._conn or await self._connect()
             try:
-                await conn.execute(_STORE, (workspaces, notifications, topics, bodies))
+                await conn.execute(_STORE, arrays)
             except psycopg.OperationalError:
                 self._conn = None
                 await conn.close()
@@ -68,3 +69,8 @@ class CellInbox:
                     raise
             else:
                 return
+
+    async def _connect(self) -> Connection:
+        conn = self._conn = await self._database.connect()
+        register(conn)
+        return conn

@@ -20,6 +20,9 @@ LARGEST_BODY = 1 << 20
 LARGEST_BATCH = 256
 """Webhooks of one commit."""
 
+LINGER = 0.001
+"""Seconds after a commit in which others may join the next one: as many as have just been answered tend to come."""
+
 OWN_TOPICS = "steelyard."
 """Topics that only Steelyard's own jobs may put into the inbox."""
 
@@ -147,6 +150,8 @@ class Ingest:
                     _settle(batch, error)
                 else:
                     _settle(batch, None)
+                if len(self._pending) < len(batch):
+                    await asyncio.sleep(LINGER)
         finally:
             self._committing = None
             if self._pending:

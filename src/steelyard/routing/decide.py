@@ -115,8 +115,9 @@ def _take_gone(state: State, seen: Gone, known: Conversation | None) -> Changes:
 
 def _take_settled(state: State, seen: Settled, known: Conversation | None, scale: Scale) -> Changes:
     data: dict[str, object] = {"decision": seen.decision, "reason": seen.reason}
-    new = known
+    new, unsure = known, False
     if new is not None and seen.seen is not None:
+        unsure = contradicts(new, seen.seen)
         new = merge(new, seen.seen, scale.weigh(seen.seen.text))
     # What was delivered stands until Intercom shows it; what was not is decided again, or left to a person.
     if new is not None and seen.outcome != "delivered" and answers(new, seen.decision):
@@ -126,7 +127,7 @@ def _take_settled(state: State, seen: Settled, known: Conversation | None, scale
     fact = _record(state, f"decision.{seen.outcome}", seen.at, seen.conversation, None, data)
     if new is not None and new != known:
         _put_conversation(state, new, fact.at)
-    return Changes((fact,))
+    return Changes((fact,), unsure=unsure)
 
 
 def _take_engineer(state: State, seen: SeenEngineer) -> Changes:

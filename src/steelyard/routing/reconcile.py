@@ -12,6 +12,7 @@ from steelyard.kit.errors import RemoteError
 from steelyard.kit.ids import ConversationId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import store
+from steelyard.routing.model import Conversation
 from steelyard.routing.receive import READ_BACK, ROSTER
 from steelyard.routing.store import INBOX
 from steelyard.store.database import Database
@@ -69,17 +70,28 @@ class Reconcile:
         await self._put(workspace, READ_BACK, [self._row(found)])
 
     async def open_conversations(self, workspace: WorkspaceId) -> int:
-        """Reads every open conversation; how many. Raises RemoteError."""
-        rows: list[tuple[str, Json]] = []
-        count = 0
-        async for found in (await self._workspace(workspace)).open_conversations():
-            rows.append(self._row(found))
-            count += 1
-            if len(rows) == PAGE:
-                await self._put(workspace, READ_BACK, rows)
-                rows = []
-        await self._put(workspace, READ_BACK, rows)
-        return count
+        """Reads what is open in Intercom, or only here; how many are open there. Raises RemoteError.
+
+        A list shows no parts, and may be older than what is known: what differs is read by itself, too.
+        """
+        listed: set[ConversationId] = set()
+        different: list[ConversationId] = []
+        async for page in _pages((await self._workspace(workspace)).open_conversations()):
+            listed |= page.keys()
+            different += await self._put_different(workspace, page)
+        async with self._database.transaction(workspace) as conn:
+            only_here = await store.open_conversations(conn, workspace) - listed
+        for conversation in (*different, *sorted(only_here)):
+            await self.conversation(workspace, conversation)
+        return len(listed)
+
+    async def _put_different(self, workspace: WorkspaceId, page: dict[ConversationId, Json]) -> list[ConversationId]:
+        """Puts what is not known so; reading what is known once more would be nothing that happened."""
+        async with self._database.transaction(workspace) as conn:
+            known = await store.conversations(conn, workspace, page.keys())
+        different = [id for id, found in page.items() if not _is_known(known.get(id), found)]
+        await self._put(workspace, READ_BACK, [self._row(page[id]) for id in different])
+        return different
 
     def _row(self, found: Json) -> tuple[str, Json]:
         return f"read {numeric_id(found.get('id'))} {self._clock()}", self._body(found)
@@ -96,3 +108,24 @@ class Reconcile:
         async with self._database.transaction(workspace) as conn:
             await store.put_in_inbox(conn, workspace, topic, rows)
         await self._database.notify(INBOX)
+
+
+async def _pages(found: AsyncIterator[Json]) -> AsyncIterator[dict[ConversationId, Json]]:
+    """Conversations by their ids, so many at once."""
+    page: dict[ConversationId, Json] = {}
+    async for each in found:
+        if (id := numeric_id(each.get("id"))) is not None:
+            page[ConversationId(id)] = each
+        if len(page) == PAGE:
+            yield page
+            page = {}
+    if page:
+        yield page
+
+
+def _is_known(known: Conversation | None, found: Json) -> bool:
+    if known is None or known.deleted:
+        return False
+    team, assignee = numeric_id(found.get("team_assignee_id")), numeric_id(found.get("admin_assignee_id"))
+    shown = (found.get("updated_at"), found.get("state"), team, assignee)
+    return shown == (known.order.updated_at, known.phase, known.team, known.assignee)

@@ -133,6 +133,14 @@ async def conversations(
     return {each.id: each for each in found}
 
 
+async def open_conversations(conn: Connection, workspace: WorkspaceId) -> set[ConversationId]:
+    """The conversations that are recorded as open. Tickets are not among them: Intercom reads those elsewhere."""
+    rows = await (
+        await conn.execute("SELECT value FROM conversation WHERE workspace = %s AND open", (workspace,))
+    ).fetchall()
+    return {each.id for (value,) in rows if not (each := codec.conversation(value)).ticket}
+
+
 async def write_state(conn: Connection, workspace: WorkspaceId, state: State) -> None:
     """Stores what changed in `state` since its fork, as its new version."""
     if state.changed_conversations:

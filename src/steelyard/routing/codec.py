@@ -65,6 +65,7 @@ def engineer(id: EngineerId, data: dict[str, Any]) -> Engineer:
         away_order=Order(*plain.away_order) if plain.away_order else None,
         login_order=Order(*plain.login_order) if plain.login_order else None,
         member_order=Order(*plain.member_order) if plain.member_order else None,
+        seat_order=Order(*plain.seat_order) if plain.seat_order else None,
     )
 
 

@@ -34,7 +34,8 @@ def merge(known: Conversation | None, seen: SeenConversation, weighed: Weighed) 
     if pending is not None and seen.assignee is not None and seen.order > pending.after:
         pending = None
     if seen.order > known.order:
-        return fresh._replace(note=note, pending=pending)
+        # Moved to another team, it is decided again for that team.
+        return fresh._replace(note=note, pending=pending if seen.team == known.team else None)
     return known._replace(note=note, pending=pending)
 
 
@@ -57,8 +58,8 @@ def merge_engineer(known: Engineer, seen: SeenEngineer) -> Engineer:
         new = new._replace(logged_in=seen.logged_in, login_order=seen.order)
     if seen.member is not None and _newer(seen.order, known.member_order):
         new = new._replace(member=seen.member, member_order=seen.order)
-    if seen.seat is not None and new != known:
-        new = new._replace(seat=seen.seat)
+    if seen.seat is not None and _newer(seen.order, known.seat_order):
+        new = new._replace(seat=seen.seat, seat_order=seen.order)
     return new
 
 

@@ -151,6 +151,7 @@ class Engineer(NamedTuple):
     member: bool = True
     member_order: Order | None = None
     seat: bool = True
+    seat_order: Order | None = None
     last_assigned: Micros = Micros(0)
     capacity: int = 1000
     """In thousandths; the divisor of the load."""

@@ -23,7 +23,7 @@ OUTCOMES = ("delivered", "overtaken", "failed")
 """How a delivery can end."""
 
 _CREATED, _WEBHOOK, _READ = 0, 1, 2
-"""Ranks within one second of Intercom's: a creation is older, a reading newer, than any other payload."""
+"""Ranks within one second of Intercom's: a creation is older, a later reading newer, than any other payload."""
 
 
 class Ignored(NamedTuple):
@@ -88,8 +88,10 @@ def _conversation(kind: str) -> Callable[[_Envelope, Reader], Received]:
         id = numeric_id(envelope.item.get("id"))
         if id is None:
             return Ignored("the conversation has no usable id")
-        rank = {"conversation.created": _CREATED, "conversation.read": _READ}.get(kind, _WEBHOOK)
-        return _seen(kind, ConversationId(id), envelope, reader, rank)
+        seen = _seen(
+            kind, ConversationId(id), envelope, reader, _CREATED if kind == "conversation.created" else _WEBHOOK
+        )
+        return _read(seen) if kind == "conversation.read" else seen
 
     return read
 
@@ -120,6 +122,13 @@ def _seen(kind: str, id: ConversationId, envelope: _Envelope, reader: Reader, ra
         and reader.package_code is not None
         and parts[-1].get("app_package_code") == reader.package_code,
     )
+
+
+def _read(seen: SeenConversation) -> SeenConversation:
+    """A reading that was made in the very second it shows knows no more of it than a webhook does."""
+    shown = seen.order.updated_at
+    order = seen.order._replace(rank=_READ) if seen.at > shown else seen.order._replace(observed_at=shown)
+    return seen._replace(order=order)
 
 
 def _deleted(envelope: _Envelope, reader: Reader) -> Received:
@@ -267,6 +276,8 @@ def _roster(whole: dict[str, Any], received_at: int) -> Received:
         for each in payload.mappings(whole.get("admins"), 100_000)
         if (id := numeric_id(each.get("id"))) is not None
     )
+    if not engineers:
+        return Ignored("the roster names nobody")
     teams = tuple(
         SeenTeam(Team(TeamId(id), _members(each.get("admin_ids"))), at, payload.text(each.get("name"), 200))
         for each in payload.mappings(whole.get("teams"), 100_000)

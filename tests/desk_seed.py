@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId
-from steelyard.kit.instants import micros
+from steelyard.kit.instants import Micros, micros
 from steelyard.routing import store
 from steelyard.routing.decide import decide
 from steelyard.routing.model import Conversation, Order, Phase, Team, Text
@@ -35,6 +35,7 @@ class Desk:
     state: State = field(default_factory=State)
     known: dict[int, Conversation] = field(default_factory=dict)
     decided: list[tuple[Position, int]] = field(default_factory=list)
+    decided_at: dict[Position, Micros] = field(default_factory=dict)
 
     async def adopt(self, text: str = POLICY) -> None:
         async with self.database.transaction(self.workspace) as conn:
@@ -52,6 +53,7 @@ class Desk:
                 await store.write_state(conn, self.workspace, state)
                 self.known.update(state.conversations)
                 self.decided += [(position, made.conversation) for position, made in changes.decisions]
+                self.decided_at |= {position: made.at for position, made in changes.decisions}
                 if isinstance(seen, SeenConversation):
                     await store.write_texts(conn, self.workspace, [seen])
 
@@ -77,8 +79,9 @@ class Desk:
         await self.see(plain._replace(**more))
 
     async def settle(self, position: Position, conversation: int, outcome: str = "delivered", reason: str = "") -> None:
-        self.now += timedelta(seconds=1)
-        await self.see(Settled(position, ConversationId(conversation), outcome, reason, self.second, None))
+        """Ends a delivery 0.6 seconds after its decision."""
+        at = Micros(self.decided_at[position] + 600_000)
+        await self.see(Settled(position, ConversationId(conversation), outcome, reason, at, None))
 
     @property
     def second(self) -> int:

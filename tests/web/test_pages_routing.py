@@ -53,6 +53,7 @@ async def test_the_desk_shows_loads_the_queue_and_decisions(client: httpx.AsyncC
     assert [each["conversation"] for each in data["waiting"]] == desk.state.waiting_in_order()
     assert {each["why"] for each in data["waiting"]} == {"team_away"}
     assert data["figures"]["decisions_today"] == len(desk.decided)
+    assert data["figures"]["delivery_seconds"] == pytest.approx(0.6)
     assert data["figures"]["open"] == len(desk.state.conversations)
     page = await client.get("/desk")
     assert "Nobody of Support francophone is available." in page.text

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from _ground import CELL, SECRET
+from steelyard.jobs.processes import run as run_until_done
 from steelyard.main import uvicorn_config
-from steelyard.operations import run_loop
 
 
 async def hook(request: Request) -> Response:
@@ -29,4 +29,4 @@ async def hook(request: Request) -> Response:
 
 if __name__ == "__main__":
     app = Starlette(routes=[Route(f"/hooks/intercom/{CELL}", hook, methods=["POST"])])
-    run_loop(uvicorn.Server(uvicorn_config(app, "127.0.0.1", int(sys.argv[1]))).serve())
+    run_until_done(uvicorn.Server(uvicorn_config(app, "127.0.0.1", int(sys.argv[1]))).serve())

@@ -18,9 +18,9 @@ import psycopg
 from _ground import add_workspace, median, result, rounds, say, server
 from steelyard import main
 from steelyard.jobs.app import job_app
+from steelyard.jobs.processes import run as run_until_done
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TopicId, WorkspaceId
 from steelyard.kit.instants import Micros
-from steelyard.operations import run_loop
 from steelyard.routing import replay, store
 from steelyard.routing.decide import Scale, decide
 from steelyard.routing.deliver import Delivery
@@ -267,4 +267,4 @@ async def statements(desk: Desk) -> int:
 
 if __name__ == "__main__":
     with server() as embedded:
-        run_loop(run(embedded.app_url))
+        run_until_done(run(embedded.app_url))

@@ -1,5 +1,5 @@
 """`python -m steelyard` is `steelyard`."""
 
-from steelyard.cli import run
+from steelyard.cli import start
 
-run()
+start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from steelyard import __version__, config, main, operations
 from steelyard.config import Settings
+from steelyard.jobs.processes import run
 from steelyard.kit.errors import SteelyardError
 
 app = typer.Typer(
@@ -84,7 +86,7 @@ def serve(
 def link() -> None:
     """Print a one-time link to the desk. It works once, for ten minutes."""
     settings = config.load()
-    token = operations.run_loop(operations.new_desk_link(settings))
+    token = run(operations.new_desk_link(settings))
     sys.stdout.write(f"http://{settings.host}:{settings.port}/enter?token={token}\n")
 
 
@@ -125,7 +127,7 @@ def policy_adopt(
     file: Path, workspace: Annotated[str | None, typer.Option(help="Which one, where the cell has several.")] = None
 ) -> None:
     """Put a policy in force, from the next decision on."""
-    adopted, policy = operations.run_loop(operations.adopt_policy_file(config.load(), file, workspace))
+    adopted, policy = run(operations.adopt_policy_file(config.load(), file, workspace))
     out.print(f"{adopted} routes by policy {policy.digest[:12]} from its next decision on.")
 
 
@@ -135,15 +137,28 @@ def version() -> None:
     sys.stdout.write(f"{__version__}\n")
 
 
-def run() -> None:
+def start() -> None:
     """Runs the command line; errors that people can mend are one sentence and exit status 1."""
     try:
         app()
     except SteelyardError as error:
         sys.stderr.write(f"steelyard: {error}\n")
         sys.exit(1)
+    except ExceptionGroup as errors:
+        known, others = errors.split(SteelyardError)
+        if others is not None or known is None:
+            raise
+        sys.stderr.write(f"steelyard: {_first(known)}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except asyncio.CancelledError:
+        sys.exit(143)
+
+
+def _first(errors: BaseExceptionGroup[SteelyardError]) -> BaseException:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _say_ready(port: int, quiet: bool) -> None:

@@ -18,6 +18,7 @@ from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.signature import verify
 from steelyard.config import Settings
 from steelyard.jobs.app import job_app, run_worker
+from steelyard.jobs.processes import end_with_parent
 from steelyard.jobs.rescue import rescue
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import CellId, WorkspaceId
@@ -121,7 +122,9 @@ def _front(ingest: Any, console: Any) -> App:
 async def run_web(settings: Settings, url: str) -> None:
     """Serves until it is told to stop."""
     async with web_app(settings, url) as app:
+        watching = asyncio.create_task(end_with_parent())
         await uvicorn.Server(uvicorn_config(app, settings.host, settings.port)).serve()
+        watching.cancel()
 
 
 def uvicorn_config(app: Any, host: str, port: int) -> uvicorn.Config:
@@ -159,6 +162,7 @@ async def run_worker_process(settings: Settings, url: str) -> None:
             group.create_task(run_worker(app, QUEUES, settings.deliveries))
             group.create_task(rescue(database))
             group.create_task(_forget(database))
+            group.create_task(end_with_parent())
 
 
 async def _read_everything(database: Database, jobs: RoutingJobs) -> None:

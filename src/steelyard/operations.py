@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import structlog
-import uvloop
 
 from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings, to_environment
-from steelyard.demo import run
+from steelyard.demo import run as demonstration
 from steelyard.demo.intercom import Simulator
-from steelyard.jobs.processes import keep_running, run_until_signal
+from steelyard.jobs.processes import keep_running, run
 from steelyard.kit.errors import ConfigError, PolicyError
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
 from steelyard.routing.policy import Policy, parse
@@ -35,15 +34,7 @@ _ATTRIBUTES: tuple[tuple[str, Literal["string", "integer"]], ...] = (
     ("decision", "integer"),
 )
 
-Result = TypeVar("Result")
-
 log = structlog.get_logger()
-
-
-def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Runs `work` on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 # Serving
@@ -53,19 +44,15 @@ def serve(settings: Settings, role: str) -> None:
     """Serves until SIGINT or SIGTERM: `web`, `worker`, or `all` with both as children, started again when they die."""
     url, embedded = _ready_database(settings)
     if role == "web":
-        return run_loop(main.run_web(settings, url))
+        return run(main.run_web(settings, url))
     if role == "worker":
-        return run_loop(_until_signal(main.run_worker_process(settings, url)))
+        return run(main.run_worker_process(settings, url))
     environment = to_environment(settings) | {"DATABASE_URL": url}
     try:
-        run_loop(_until_signal(_all(settings, environment, embedded)))
+        run(_all(settings, environment, embedded))
     finally:
         if embedded is not None:
             embedded.stop()
-
-
-async def _until_signal(work: Any) -> None:
-    await run_until_signal(asyncio.ensure_future(work))
 
 
 async def _all(settings: Settings, environment: Mapping[str, str], embedded: Embedded | None) -> None:
@@ -163,7 +150,7 @@ def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[], None])
     try:
         prepare(embedded.owner_url, APP)
         settings = Settings(cell="demo", data=data, port=port, open_to_loopback=True, log_level="warning")
-        return run_loop(_demo(settings, embedded.app_url, options, ready))
+        return run(_demo(settings, embedded.app_url, options, ready))
     finally:
         embedded.stop()
 
@@ -176,8 +163,8 @@ async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Calla
         async def connect(simulator: Simulator) -> WorkspaceId:
             return await _connect(database, settings, simulator)
 
-        stage = run.Stage(database, connect, _processes(environment))
-        return await run.show(stage, run.Options(settings.cell, desk, *options), ready)
+        stage = demonstration.Stage(database, connect, _processes(environment))
+        return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
 
 
 @asynccontextmanager

@@ -7,15 +7,21 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import structlog
+import uvloop
 
 from steelyard.kit.errors import SteelyardError
 
 _GRACE = 15.0
 _PAUSE = 1.0
 _TOO_SOON = 5.0
+_PARENT = "STEELYARD_STARTED_BY"
+"""How a child knows that somebody else would start it again."""
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -47,7 +53,12 @@ async def keep_running(name: str, arguments: list[str], environment: Mapping[str
 @contextlib.asynccontextmanager
 async def _running(arguments: list[str], environment: Mapping[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "steelyard", *arguments, env={**os.environ, **environment}, start_new_session=True
+        sys.executable,
+        "-m",
+        "steelyard",
+        *arguments,
+        env={**os.environ, **environment, _PARENT: str(os.getpid())},
+        start_new_session=True,
     )
     try:
         yield process
@@ -61,14 +72,26 @@ async def _running(arguments: list[str], environment: Mapping[str, str]) -> Asyn
                 await process.wait()
 
 
-def cancel_on_signals(task: asyncio.Task[None]) -> None:
-    """Lets SIGINT and SIGTERM end `task` instead of the process at once."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs `work` on uvloop; SIGTERM and SIGHUP cancel it, so that what it opened and started ends with it."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_cancellable(work))
 
 
-async def run_until_signal(work: asyncio.Task[None]) -> None:
-    """Awaits `work`; SIGINT and SIGTERM cancel it, which is no error."""
-    cancel_on_signals(work)
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
+async def _cancellable(work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await work
+
+
+async def end_with_parent() -> None:
+    """Ends this process, in order, when the `keep_running` that started it is gone without having ended it."""
+    parent = os.environ.get(_PARENT)
+    if parent is None:
+        return
+    while os.getppid() == int(parent):  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(_PAUSE)
+    log.warning("process.orphaned", advice="it ends too")
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The contract of imports knows every part of the package: an unplanned folder fails `lint-imports`, not only review."""
+"""The contract of imports knows every part: an unplanned folder fails `lint-imports`, not only a review."""
 
 import tomllib
 from pathlib import Path

@@ -178,6 +178,34 @@ async def test_a_worker_survives_that_its_connections_are_cut(
     await cut_again_and_again(database, app_url, superuser_url, 3)
 
 
+async def test_a_cancelled_worker_ends_although_its_connection_breaks(
+    app_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg then raises the connection's error instead of the cancellation."""
+    app = job_app(app_url)
+    working = asyncio.Event()
+    began = 0
+
+    async def work(**_: object) -> None:
+        nonlocal began
+        began += 1
+        if began > 1:
+            raise asyncio.CancelledError
+        working.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise psycopg.OperationalError("the connection is lost") from None
+
+    monkeypatch.setattr(app, "run_worker_async", work)
+    worker = asyncio.create_task(run_worker(app, ["any"], 1))
+    await working.wait()
+    worker.cancel()
+    await asyncio.wait([worker], timeout=5)
+    assert worker.cancelled()
+    assert began == 1, "it began again instead of ending"
+
+
 @pytest.mark.slow
 async def test_no_job_stays_with_a_worker_that_could_not_finish_it(
     database: Database, app_url: str, superuser_url: str

@@ -1,0 +1,237 @@
+"""Writes the reference pages that follow from the code: `make docs`. A test fails while they differ from it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from steelyard.cli import app
+from steelyard.config import Settings, environment_name
+from steelyard.routing import decide, receive
+from steelyard.routing.ingest import OWN_TOPICS
+from steelyard.routing.receive import OUTCOMES, TOPICS, UNWANTED, AskFor, Reader
+from steelyard.routing.seen import Gone
+from steelyard.store.retention import TABLES
+
+REFERENCE = Path(__file__).parent / "reference"
+
+FACTS = {
+    "conversation.created": "A customer or an engineer began a conversation.",
+    "conversation.customer_replied": "The customer wrote again.",
+    "conversation.engineer_replied": "An engineer answered.",
+    "conversation.bot_replied": "A bot or a workflow of Intercom's answered.",
+    "conversation.assigned": "Its engineer or its team changed, by whomever.",
+    "conversation.noted": "An internal note was written; `/weight 8` in it sets the weight.",
+    "conversation.closed": "It was closed.",
+    "conversation.opened": "It was opened again.",
+    "conversation.snoozed": "It was put aside until later.",
+    "conversation.unsnoozed": "It came back.",
+    "conversation.priority_changed": "Its priority changed.",
+    "conversation.tagged": "One of its messages was tagged, and the webhook showed the whole conversation.",
+    "conversation.deleted": "It was deleted in Intercom.",
+    "conversation.read": "Steelyard read it from Intercom.",
+    "ticket.created": "A ticket was made.",
+    "ticket.changed": "A ticket's state or an attribute changed.",
+    "ticket.assigned": "A ticket's engineer or team changed.",
+    "ticket.engineer_replied": "An engineer answered a ticket.",
+    "ticket.customer_replied": "The customer answered a ticket.",
+    "ticket.closed": "A ticket was closed.",
+    "ticket.resolved": "A ticket was resolved.",
+    "ticket.snoozed": "A ticket was put aside until later.",
+    "ticket.unsnoozed": "A ticket came back.",
+    "engineer.away_changed": "An engineer went away or came back.",
+    "engineer.logged_in": "An engineer logged in.",
+    "engineer.logged_out": "An engineer logged out.",
+    "engineer.added": "An engineer joined the Intercom workspace.",
+    "engineer.removed": "An engineer was removed from the Intercom workspace.",
+    "engineer.seen": "Steelyard read the roster, and this engineer was new or differed from what was known.",
+    "engineer.left": "Steelyard read the roster, and this engineer was no longer in it.",
+    "team.seen": "Steelyard read the roster, and this team was new or had other members.",
+    "decision.made": "Steelyard chose an engineer for a conversation.",
+    "decision.delivered": "Intercom was told of the decision.",
+    "decision.overtaken": "A person or something newer was faster, so the decision was not delivered.",
+    "decision.failed": "Intercom refused the decision for good; a person has to look.",
+}
+"""What each kind of fact says, for people."""
+
+OWN = {
+    "steelyard.receipt": "how the delivery of a decision ended, with Intercom's answer",
+    "steelyard.read_back": "a conversation as Steelyard read it",
+    "steelyard.gone": "a conversation that Steelyard looked for and that is no longer there",
+    "steelyard.roster": "all teammates and teams as Steelyard read them",
+}
+"""What Steelyard's own jobs put into the inbox, for people."""
+
+_KIND = re.compile(r"(?:conversation|ticket|engineer|team|decision)\.[a-z_]+")
+
+
+def fact_kinds() -> set[str]:
+    """Every kind that receiving and deciding can record: the constants of their sources that look like one."""
+    kinds = {f"decision.{outcome}" for outcome in OUTCOMES}
+    for module in (receive, decide):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _KIND.fullmatch(node.value):
+                kinds.add(node.value)
+    return kinds
+
+
+def own_topics() -> list[str]:
+    """The topics of Steelyard's own jobs, in the order of their names."""
+    constants = [value for name, value in vars(receive).items() if name.isupper() and isinstance(value, str)]
+    return sorted(each for each in constants if each.startswith(OWN_TOPICS))
+
+
+def becomes(topic: str) -> str:
+    """The kind of fact that a payload of `topic` becomes, found by receiving one; empty where it is read back."""
+    item = {"id": "1", "conversation_id": "1", "away_mode_enabled": True}
+    payload = {"topic": topic, "id": "notification", "created_at": 1, "data": {"item": item}}
+    seen = receive.receive(json.dumps(payload).encode(), 1, Reader(None, 50))
+    if isinstance(seen, AskFor):
+        return ""
+    return "conversation.deleted" if isinstance(seen, Gone) else seen.kind  # pyright: ignore
+
+
+def commands(command: Any = None, name: str = "steelyard") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; groups are not commands."""
+    command = command or typer.main.get_command(app)
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name, command
+    for child in (children or {}).values():
+        yield from commands(child, f"{name} {child.name}")
+
+
+def pages() -> dict[str, str]:
+    """The reference pages by the names of their files."""
+    return {
+        "settings.md": _settings(),
+        "commands.md": _commands(),
+        "facts.md": _facts(),
+        "topics.md": _topics(),
+        "tables.md": _tables(),
+    }
+
+
+def _settings() -> str:
+    parts = [
+        "Steelyard is set up by environment variables; `steelyard settings` lists them as they are on your machine. "
+        "Any of them may be given as `NAME_FILE` instead, with the name of a file that holds the value: do so for "
+        "secrets."
+    ]
+    for name, field in Settings.model_fields.items():
+        if field.is_required():
+            default = "none: it must be set"
+        elif field.default_factory is not None:
+            said = inspect.getdoc(field.default_factory) or ""
+            default = said[:1].lower() + said[1:]
+        else:
+            default = f"`{field.default}`" if field.default not in (None, {}) else "not set"
+        parts.append(f"## `{environment_name(name)}`\n\n{field.description}\n\nDefault: {default.rstrip('.')}.")
+    return _page("Settings", *parts)
+
+
+def _commands() -> str:
+    parts = ["Every command says the same of itself with `--help`."]
+    for name, command in commands():
+        usage = [name]
+        options: list[tuple[str, ...]] = []
+        for each in command.params:
+            if each.param_type_name == "argument":
+                usage.append(each.name.upper())
+                continue
+            usage.append("[OPTIONS]" if "[OPTIONS]" not in usage else "")
+            default = getattr(each.default, "value", each.default)
+            shown = "" if default in (None, False) else f"`{default}`"
+            options.append((f"`{each.opts[0]}`", each.help or "", shown))
+        part = f"## `{name}`\n\n{command.help}\n\n```text\n{' '.join(filter(None, usage))}\n```"
+        parts.append(f"{part}\n\n{_table(('option', 'what it does', 'default'), options)}" if options else part)
+    return _page("Commands", *parts)
+
+
+def _facts() -> str:
+    if FACTS.keys() != fact_kinds():
+        raise SystemExit(f"docs/build.py: describe in FACTS, or remove there: {sorted(FACTS.keys() ^ fact_kinds())}")
+    return _page(
+        "Facts",
+        "The ledger holds one row for each thing that happened: its position, its kind, when it happened, the ids of "
+        "its conversation and its engineer, and `data`. Facts hold ids and numbers only, never a text, a name or an "
+        "address, and are kept until the workspace is erased.",
+        _table(("kind", "what happened"), ((f"`{kind}`", FACTS[kind]) for kind in FACTS)),
+        "## What is in `data`",
+        _table(
+            ("key", "in facts", "what it is"),
+            (
+                ("`c`", "`conversation.*`, `ticket.*`, `decision.*`", "the conversation as known from then on"),
+                ("`e`", "`engineer.*`", "the engineer as known from then on, without their load"),
+                ("`team`, `members`", "`team.seen`", "the ids of a team and of the engineers in it"),
+                ("`d`", "`decision.made`", "the decision: winner, runner-up, loads, matched rules, policy, digest"),
+                ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
+                ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
+                ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
+            ),
+        ),
+    )
+
+
+def _topics() -> str:
+    handled: list[tuple[str, str]] = []
+    for topic in TOPICS.keys() - OWN.keys():
+        kind = becomes(topic)
+        handled.append((f"`{topic}`", f"`{kind}`" if kind else "the conversation is read from Intercom"))
+    return _page(
+        "Topics of Intercom's webhooks",
+        "Subscribe to these topics in Intercom's Developer Hub.",
+        "## Topics that touch a load",
+        _table(("topic", "becomes the fact"), sorted(handled)),
+        "## Topics that change nothing",
+        "They are stored, marked as ignored with this reason, and removed after their retention. So is every topic "
+        "that is on neither list, as `unknown topic`.",
+        _table(("topic", "why"), ((f"`{topic}`", why) for topic, why in UNWANTED.items())),
+        "## Steelyard's own",
+        "Its jobs put what they did and read into the same inbox, so that one writer records it all. A webhook that "
+        "claims such a topic is refused.",
+        _table(("topic", "what it holds"), ((f"`{topic}`", OWN[topic]) for topic in own_topics())),
+    )
+
+
+def _tables() -> str:
+    rows: list[tuple[str, str, str, str]] = []
+    for table in TABLES:
+        kept = "no limit" if table.keep is None else _duration(int(table.keep.total_seconds()))
+        rows.append((f"`{table.name}`", table.scope.value, kept, table.why))
+    return _page(
+        "Tables",
+        "Every table, to whom its rows belong, how long they are kept, and why. Rows of *workspace* scope are behind "
+        "row-level security and go with the workspace when it moves; rows of *cell* scope belong to one installation.",
+        _table(("table", "scope", "kept", "why"), rows),
+    )
+
+
+def _duration(seconds: int) -> str:
+    for unit, size in (("day", 86_400), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "until it expires"
+
+
+def _page(title: str, *parts: str) -> str:
+    note = "<!-- Written by `make docs` from the code: change the code, or docs/build.py. -->"
+    return "\n\n".join((f"# {title}", note, *parts)) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        (REFERENCE / file).write_text(text, "utf-8")

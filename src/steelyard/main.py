@@ -48,6 +48,7 @@ Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 _EXPIRE_EVERY = 3600.0
+_READ_EVERY = 300.0
 
 
 def now() -> Micros:
@@ -156,8 +157,8 @@ async def run_worker_process(settings: Settings, url: str) -> None:
             app, Delivery(database, clients.of, clients.writes_notes, now), Reconcile(database, clients.of, now)
         )
         await stack.enter_async_context(app.open_async())
-        await _read_everything(database, jobs)
         async with asyncio.TaskGroup() as group:
+            group.create_task(_read_back(database, jobs))
             group.create_task(work(database, Router(database, ledger(), jobs, now)))
             group.create_task(run_worker(app, QUEUES, settings.deliveries))
             group.create_task(rescue(database))
@@ -165,13 +166,15 @@ async def run_worker_process(settings: Settings, url: str) -> None:
             group.create_task(end_with_parent())
 
 
-async def _read_everything(database: Database, jobs: RoutingJobs) -> None:
-    """What happened while no worker ran is read from Intercom, not guessed."""
-    async with database.cell() as conn:
-        rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
-    for (workspace,) in rows:
-        async with database.transaction(workspace) as conn:
-            await jobs.read_everything(conn, workspace)
+async def _read_back(database: Database, jobs: RoutingJobs) -> None:
+    """What no webhook told is read from Intercom: what happened unheard, and who is in which team."""
+    while True:
+        async with database.cell() as conn:
+            rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+        for (workspace,) in rows:
+            async with database.transaction(workspace) as conn:
+                await jobs.read_everything(conn, workspace)
+        await asyncio.sleep(_READ_EVERY)
 
 
 async def _forget(database: Database) -> None:

@@ -402,8 +402,8 @@ async def test_jobs_deliver_in_order_per_conversation(stage: Stage, app_url: str
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
     receipts = await stage.bench.rows(
-        "SELECT conversation, decision, decision.outcome FROM inbox JOIN decision ON notification = 'receipt ' || decision"
-        " ORDER BY seq"
+        "SELECT conversation, decision, decision.outcome FROM inbox"
+        " JOIN decision ON notification = 'receipt ' || decision ORDER BY seq"
     )
     for conversation in made:
         of_it = [(decision, outcome) for id, decision, outcome in receipts if id == conversation.id]

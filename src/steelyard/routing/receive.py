@@ -16,8 +16,8 @@ from steelyard.routing.weigh import parse_weight_note, parse_weight_tag
 OURS = ("weight", "topic", "decision")
 """The conversation attributes that Steelyard writes. They weigh nothing, or it would weigh itself."""
 
-RECEIPT, READ_BACK, ROSTER = "steelyard.receipt", "steelyard.read_back", "steelyard.roster"
-"""What Steelyard's own jobs put into the inbox: how a delivery ended; a conversation or the roster as read."""
+RECEIPT, READ_BACK, GONE, ROSTER = "steelyard.receipt", "steelyard.read_back", "steelyard.gone", "steelyard.roster"
+"""What Steelyard's own jobs put into the inbox: how a delivery ended; a conversation read, or not found; the roster."""
 
 OUTCOMES = ("delivered", "overtaken", "failed")
 """How a delivery can end."""
@@ -334,6 +334,7 @@ TOPICS: dict[str, Callable[[_Envelope, Reader], Received]] = {
     "conversation_part.tag.created": _part,
     "conversation_part.redacted": _part,
     READ_BACK: _conversation("conversation.read"),
+    GONE: _deleted,
     "admin.away_mode_updated": _admin("engineer.away_changed"),
     "admin.logged_in": _admin("engineer.logged_in", logged_in=True),
     "admin.logged_out": _admin("engineer.logged_out", logged_in=False),

@@ -13,7 +13,7 @@ from steelyard.kit.ids import ConversationId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import store
 from steelyard.routing.model import Conversation
-from steelyard.routing.receive import READ_BACK, ROSTER
+from steelyard.routing.receive import GONE, READ_BACK, ROSTER
 from steelyard.routing.store import INBOX
 from steelyard.store.database import Database
 
@@ -64,9 +64,8 @@ class Reconcile:
         except RemoteError as error:
             if error.code not in ("not_found", "conversation_not_found"):
                 raise
-            item = {"id": conversation}
-            rows = [(f"gone {conversation} {self._clock()}", self._body(item) | {"topic": "conversation.deleted"})]
-            return await self._put(workspace, "conversation.deleted", rows)
+            gone = (f"gone {conversation} {self._clock()}", self._body({"id": conversation}))
+            return await self._put(workspace, GONE, [gone])
         await self._put(workspace, READ_BACK, [self._row(found)])
 
     async def open_conversations(self, workspace: WorkspaceId) -> int:

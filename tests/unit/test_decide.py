@@ -185,6 +185,7 @@ def test_a_failed_delivery_waits_until_something_newer_is_seen(at: int) -> None:
     assert (known(core).failed, known(core).owner, core.state.waiting) == (decision, None, {})
     assert core.state.engineers[1].load == 0  # pyright: ignore
     core.take(told(shown, "user.replied", at=at, id="a"))
+    core.take(created(shown))
     core.take(notification("admin.away_mode_updated", admin(2), "back", BEGAN + 2))
     assert len(core.decisions) == 1
     core.take(told(shown, "user.replied", at=BEGAN + 9))
@@ -216,6 +217,7 @@ def test_a_receipt_of_what_is_not_known_or_deleted_is_only_recorded(outcome: str
     assert core.ledger[-1].fact.kind == f"decision.{outcome}"
     core, shown, decision = deciding()
     core.take(notification("conversation.deleted", {"id": 10}, "gone", BEGAN + 1))
+    assert known(core).pending is None
     core.take(receipt(decision, 10, outcome, answer(shown, at=BEGAN + 2), BEGAN + 2))
     assert core.mirrored(10) == ("deleted",)
     assert not core.state.conversations

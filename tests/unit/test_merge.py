@@ -243,7 +243,7 @@ def test_the_newest_of_tag_and_note_wins() -> None:
         intercom = Intercom()
         intercom.act(Act("create", 10, 0, 0, 0))
         for kind, value in steps:
-            intercom.act(Act(kind, 10, value, 1, 0))
+            intercom.act(Act(kind.split()[0], 10, value, 0 if kind.endswith("second") else 1, 0))
         core = Core().take_all([each.body for each in intercom.sent])
         return core.recorded[10].weight  # pyright: ignore[reportArgumentType]
 
@@ -258,6 +258,8 @@ def test_the_newest_of_tag_and_note_wins() -> None:
     assert weight(("note", 9), ("note", 0)) == topic
     assert weight(("note", 0), ("note", 9)) == 10
     assert weight(("tag", 7), ("untag", 0)) == topic
+    assert weight(("tag", 7), ("note of that second", 0)) == topic
+    assert weight(("tag", 7), ("note of that second", 9)) == 8
     assert weight(("note", 9), ("tag", 7), ("untag", 0)) == 10
     assert weight(("tag", 7), ("note", 10)) == 8, "heavier than the policy's heaviest is refused"
     assert weight(("note", 9), ("note", 3)) == 10, "a note that asks for nothing changes nothing"
@@ -296,13 +298,17 @@ def test_a_weight_by_hand_is_the_newest_that_stands(steps: list[Act]) -> None:
 # Seconds in which two things happened
 
 
-def test_a_contradiction_of_one_second_is_read_back() -> None:
-    for first, second in (("1", "2"), ("2", "1")):
-        intercom = Intercom()
-        intercom.act(Act("create", 10, 0, 0, 0))
-        intercom.act(Act("assign", 10, 0, 1, int(first)))
-        intercom.act(Act("assign", 10, 1, 0, int(second)))
-        core = Core().take_all([each.body for each in intercom.sent])
+@pytest.mark.parametrize("salt", [1, 3])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    zip(("assign", "assign", *["reply"] * 4), ("assign", "unassign", "close", "tag", "team", "priority"), strict=True),
+)
+def test_a_contradiction_of_one_second_is_read_back(first: str, second: str, salt: int) -> None:
+    intercom = Intercom()
+    for act in (Act("create", 10, 0, 0, 0), Act(first, 10, 1, 1, 2), Act(second, 10, 4, 0, salt)):
+        intercom.act(act)
+    for arrived in (intercom.sent, intercom.sent[::-1]):
+        core = Core().take_all([each.body for each in arrived])
         assert core.unsure == {10}
         core.take(read_back(intercom.conversations[10].item(), intercom.now + 2))
         assert core.mirrored(10) == intercom.conversations[10].values()
@@ -327,5 +333,5 @@ def test_deleted_is_for_good() -> None:
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 2, 1, 0, 2]):
         core = Core().take_all([EVERYBODY, *(bodies[place] for place in order)])
         assert core.mirrored(10) == ("deleted",)
-        assert not core.state.conversations
-        assert not core.state.waiting
+        assert (core.state.conversations, core.state.waiting) == ({}, {})
+        assert core.recorded[10].pending is None  # pyright: ignore[reportArgumentType]

@@ -157,6 +157,14 @@ class TestManyMoreStates(States.TestCase):  # pyright: ignore
     settings = settings(max_examples=2_000, stateful_step_count=50, deadline=None)
 
 
+def test_whom_intercom_shows_is_the_owner_before_whom_a_decision_names() -> None:
+    waiting = Conversation(
+        *(ConversationId(10), ORDER, Phase.OPEN, None, None, 0, BEGAN, TopicId("dns"), 1, (), None, None, None)
+    )
+    pending = waiting._replace(pending=Pending(Position(3), EngineerId(1), ORDER))
+    assert [each.owner for each in (waiting, pending, pending._replace(assignee=EngineerId(2)))] == [None, 1, 2]
+
+
 def test_under_a_policy_that_ignores_being_logged_out() -> None:
     state = State(Exclusion.LOGGED_OUT)
     state.put_engineer(Engineer(EngineerId(1), logged_in=False))

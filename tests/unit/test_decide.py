@@ -24,7 +24,8 @@ from routing_strategies import (
 )
 from routing_world import Job, World, wanted
 
-from steelyard.kit.ids import ConversationId
+from steelyard.kit.ids import ConversationId, EngineerId
+from steelyard.kit.instants import SECOND
 from steelyard.routing.model import Conversation
 from steelyard.routing.router import ignored
 
@@ -190,6 +191,28 @@ def test_a_failed_delivery_waits_until_something_newer_is_seen(at: int) -> None:
     assert len(core.decisions) == 1
     core.take(told(shown, "user.replied", at=BEGAN + 9))
     assert (len(core.decisions), known(core).failed) == (2, None)
+
+
+def test_what_was_delivered_stands_until_intercom_shows_it() -> None:
+    core, _, decision = deciding()
+    core.take(receipt(decision, 10, "delivered", {}, BEGAN + 1))
+    assert (known(core).owner, len(core.decisions)) == (1, 1)
+
+
+def test_when_somebody_was_given_something_last() -> None:
+    core, shown, _ = deciding()
+
+    def last(engineer: int) -> int:
+        return core.state.engineers[EngineerId(engineer)].last_assigned
+
+    ((_, decision),) = core.decisions
+    assert (last(1), last(2)) == (decision.at, 0)
+    core.take(told(shown, at=BEGAN + 5, id="echo", assignee=1))
+    assert last(1) == decision.at, "the echo gives them nothing new"
+    core.take(told(shown, at=BEGAN + 7, id="person", assignee=2))
+    assert (last(1), last(2)) == (decision.at, (BEGAN + 7) * SECOND)
+    core.take(told(shown, "user.replied", at=BEGAN + 9, id="reply", assignee=2))
+    assert last(2) == (BEGAN + 7) * SECOND
 
 
 @pytest.mark.parametrize("outcome", ["failed", "overtaken", "delivered"])

@@ -297,6 +297,15 @@ def test_who_cannot_is_given_nothing_and_keeps_what_they_have(topic: str, change
     assert core.state.engineers[1].load == load  # pyright: ignore
 
 
+def test_who_is_not_on_the_roster_has_left_and_may_come_back() -> None:
+    core, _, _ = deciding()
+    core.take(roster([admin(1)], at=BEGAN + 5))
+    core.take(created(Shown(11, BEGAN, "Hello?", BEGAN + 6)))
+    core.take(roster([admin(1), admin(2)], at=BEGAN + 7))
+    core.take(created(Shown(12, BEGAN, "Hello?", BEGAN + 8)))
+    assert [decision.winner for _, decision in core.decisions] == [1, 1, 2]
+
+
 def test_a_member_who_is_back_in_the_team_takes_what_waits_for_it() -> None:
     core = Core().take_all([roster([admin(1), admin(2, away_mode_enabled=True)], {7: (2,)})])
     core.take(created(Shown(10, BEGAN, "Hello?", BEGAN, team=7)))

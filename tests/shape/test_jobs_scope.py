@@ -1,0 +1,37 @@
+"""Every job declares whose it is by its arguments: the first names the workspace, and all are ids."""
+
+import inspect
+from typing import Any, cast
+
+from procrastinate.tasks import Task
+
+from steelyard.jobs.app import job_app
+from steelyard.routing.deliver import Delivery
+from steelyard.routing.reconcile import Reconcile
+from steelyard.routing.tasks import QUEUES, RoutingJobs
+
+NOTHING = cast(Any, None)
+
+
+def tasks() -> dict[str, Task[Any, Any, Any]]:
+    """Every task of every room; Procrastinate's own left out."""
+    app = job_app("postgresql://nobody@/nowhere")
+    RoutingJobs(app, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), Reconcile(NOTHING, NOTHING, NOTHING))
+    return {name: task for name, task in app.tasks.items() if not name.startswith(("builtin", "procrastinate"))}
+
+
+def test_every_job_names_its_workspace_and_carries_ids_only() -> None:
+    found = tasks()
+    assert len(found) >= 4
+    for name, task in found.items():
+        arguments = dict(inspect.signature(task.func).parameters)
+        if task.pass_context:
+            del arguments[next(iter(arguments))]
+        assert next(iter(arguments)) == "workspace", name
+        assert {each.annotation for each in arguments.values()} <= {"str", "int"}, name
+
+
+def test_every_job_is_named_after_its_room_and_has_a_queue_that_workers_read() -> None:
+    for name, task in tasks().items():
+        assert name.startswith("routing."), name
+        assert task.queue in QUEUES, name

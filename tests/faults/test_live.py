@@ -319,6 +319,7 @@ async def test_the_demo_prints_what_happened() -> None:
     assert told["max_minus_mean_weight"] >= 0
 
 
+@pytest.mark.timeout(420)
 async def test_a_file_of_real_messages_goes_through_and_breaks_no_page() -> None:
     if not BANKING.exists():
         pytest.skip("the messages are not there: put banking77/test.csv into ../shared/data")

@@ -49,13 +49,13 @@ def _objects(node: Any, inside: bool = False) -> Iterator[Any]:
 
 
 def topics_for(item: Any) -> list[str]:
-    """The topics whose item it could be; what is of no such type is told under two of them all the same."""
+    """The topics whose item it could be; what is of no such type is told as a new conversation."""
     kind = str(item.get("type", ""))
     prefix = {"conversation": "conversation", "conversation_part": "conversation_part", "admin": "admin"}.get(
         kind, kind
     )
     fitting = [topic for topic in DELIVERED if prefix and topic.split(".")[0] == prefix]
-    return fitting or [CREATED, "admin.away_mode_updated"]
+    return fitting or [CREATED]
 
 
 async def test_every_example_goes_through_and_holds_nobody_up(bench: Any) -> None:

@@ -196,14 +196,22 @@ async def test_the_same_notification_is_stored_once_and_counted(door: Door, work
 
 
 async def test_two_processes_that_store_the_same_ones_do_not_lock_each_other_out(
-    database: Database, workspace: WorkspaceId
+    database: Database, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connect, connected = database.connect, []
+
+    async def counted() -> Any:
+        connected.append(True)
+        return await connect()
+
+    monkeypatch.setattr(database, "connect", counted)
     rows = [Row(workspace, f"n{n}", "ping", b"{}") for n in range(200)]
     inboxes = [CellInbox(database, lambda: Micros(0)) for _ in range(4)]
     for _ in range(10):
         await asyncio.gather(*(each.store(rows[:: 1 if n % 2 else -1]) for n, each in enumerate(inboxes)))
     for each in inboxes:
         await each.aclose()
+    assert len(connected) == 4, "somebody was the victim of a deadlock, and tried again"
     async with database.transaction(workspace) as conn:
         found = await (await conn.execute("SELECT count(*), min(copies), max(copies) FROM inbox")).fetchall()
     assert found == [(200, 40, 40)]

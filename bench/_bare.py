@@ -5,6 +5,8 @@ python bench/_bare.py PORT
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import sys
@@ -29,4 +31,5 @@ async def hook(request: Request) -> Response:
 
 if __name__ == "__main__":
     app = Starlette(routes=[Route(f"/hooks/intercom/{CELL}", hook, methods=["POST"])])
-    run_until_done(uvicorn.Server(uvicorn_config(app, "127.0.0.1", int(sys.argv[1]))).serve())
+    with contextlib.suppress(asyncio.CancelledError):  # it is ended by SIGTERM
+        run_until_done(uvicorn.Server(uvicorn_config(app, "127.0.0.1", int(sys.argv[1]))).serve())

@@ -10,10 +10,12 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing.ingest import Owner, Row
 from steelyard.routing.store import INBOX
-from steelyard.store.arrays import bytea_array, register, text_array
-from steelyard.store.database import Connection, Database
+from steelyard.store.arrays import BYTEA_ARRAY, TEXT_ARRAY, bytea_array, text_array
+from steelyard.store.database import Database
+from steelyard.store.statement import Statement
 
-_STORE = "SELECT store_batch(%b, %b, %b, %b)"
+_STORE = "SELECT store_batch($1, $2, $3, $4)"
+_STORE_TYPES = (TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY)
 _REMEMBERED = 10 * SECOND
 _MOST_REMEMBERED = 10_000
 
@@ -24,7 +26,7 @@ class CellInbox:
     def __init__(self, database: Database, clock: Callable[[], Micros]) -> None:
         self._database = database
         self._clock = clock
-        self._conn: Connection | None = None
+        self._storing: Statement | None = None
         self._owners: dict[str, tuple[Owner | None, int]] = {}
 
     async def owner(self, app_id: str) -> Owner | None:
@@ -51,26 +53,25 @@ class CellInbox:
 
     async def aclose(self) -> None:
         """Closes the connection that stores."""
-        if self._conn is not None:
-            await self._conn.close()
+        if self._storing is not None:
+            await self._storing.close()
 
     async def _commit(self, rows: list[Row]) -> None:
         """One statement, which is its own transaction. Storing again what may have been stored is harmless."""
         workspaces, notifications, topics, bodies = zip(*rows, strict=True)
         arrays = text_array(workspaces), text_array(notifications), text_array(topics), bytea_array(bodies)
         for last_try in (False, True):
-            conn = self._conn or await self._connect()
+            storing = self._storing or await self._connect()
             try:
-                await conn.execute(_STORE, arrays)
+                await storing.execute(arrays)
             except psycopg.OperationalError:
-                self._conn = None
-                await conn.close()
+                self._storing = None
+                await storing.close()
                 if last_try:
                     raise
             else:
                 return
 
-    async def _connect(self) -> Connection:
-        conn = self._conn = await self._database.connect()
-        register(conn)
-        return conn
+    async def _connect(self) -> Statement:
+        storing = self._storing = Statement(await self._database.connect(), _STORE, _STORE_TYPES)
+        return storing

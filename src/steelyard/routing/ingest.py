@@ -106,7 +106,8 @@ class Ingest:
             app_id, notification, topic = whole["app_id"], whole["id"], whole["topic"]
         except (ValueError, TypeError, KeyError):
             return await _answer(send, 400, "not a notification: JSON with app_id, id and topic")
-        if not _are_usable(app_id, notification, topic):
+        usable = _is_usable(app_id) and _is_usable(notification) and _is_usable(topic)
+        if not usable or topic.startswith(OWN_TOPICS):
             return await _answer(send, 400, "not a notification: app_id, id and topic are texts of 1 to 200 characters")
         try:
             owner = await self._inbox.owner(app_id)
@@ -150,8 +151,7 @@ class Ingest:
                     _settle(batch, error)
                 else:
                     _settle(batch, None)
-                if len(self._pending) < len(batch):
-                    await asyncio.sleep(LINGER)
+                await asyncio.sleep(LINGER)
         finally:
             self._committing = None
             if self._pending:
@@ -168,11 +168,8 @@ def _settle(batch: list[tuple[Row, asyncio.Future[None]]], error: Exception | No
             done.set_exception(error)
 
 
-def _are_usable(*texts: object) -> bool:
-    for each in texts:
-        if not isinstance(each, str) or not 0 < len(each) <= 200 or not each.isprintable():
-            return False
-    return not str(texts[-1]).startswith(OWN_TOPICS)
+def _is_usable(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable()
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -7,40 +7,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any
 
-from psycopg import AsyncConnection, pq
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
+TEXT_ARRAY, BYTEA_ARRAY = 1009, 1001
+"""The types' oids."""
 
 _HEAD = struct.Struct("!iiIii")
 _length = struct.Struct("!i").pack
 _TEXT, _BYTEA = 25, 17
-_TEXT_ARRAY, _BYTEA_ARRAY = 1009, 1001
 
 
-class TextArray(bytes):
-    """An encoded `text[]`."""
+def text_array(texts: Iterable[str]) -> bytes:
+    """`texts` as one binary parameter. Raises UnicodeEncodeError for what is no Unicode text."""
+    return _encoded(_TEXT, [text.encode() for text in texts])
 
 
-class ByteaArray(bytes):
-    """An encoded `bytea[]`."""
-
-
-def text_array(texts: Iterable[str]) -> TextArray:
-    """`texts` as one parameter. Raises UnicodeEncodeError for what is no Unicode text."""
-    return TextArray(_encoded(_TEXT, [text.encode() for text in texts]))
-
-
-def bytea_array(values: Iterable[bytes]) -> ByteaArray:
-    """`values` as one parameter."""
-    return ByteaArray(_encoded(_BYTEA, list(values)))
-
-
-def register(conn: AsyncConnection[Any]) -> None:
-    """Lets `conn` take these arrays as parameters."""
-    conn.adapters.register_dumper(TextArray, _TextArrayDumper)
-    conn.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)
+def bytea_array(values: Iterable[bytes]) -> bytes:
+    """`values` as one binary parameter."""
+    return _encoded(_BYTEA, list(values))
 
 
 def _encoded(element_type: int, elements: list[bytes]) -> bytes:
@@ -48,15 +31,3 @@ def _encoded(element_type: int, elements: list[bytes]) -> bytes:
     for element in elements:
         parts += (_length(len(element)), element)
     return b"".join(parts)
-
-
-class _TextArrayDumper(Dumper):
-    format = pq.Format.BINARY
-    oid = _TEXT_ARRAY
-
-    def dump(self, obj: Buffer) -> Buffer:
-        return obj
-
-
-class _ByteaArrayDumper(_TextArrayDumper):
-    oid = _BYTEA_ARRAY

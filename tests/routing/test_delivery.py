@@ -397,6 +397,8 @@ async def test_jobs_deliver_in_order_per_conversation(stage: Stage, app_url: str
                 conversations.assign(stage.world, conversation, stage.lead, admin=admin)
         await route(stage, router)
         assert await stage.bench.rows("SELECT count(*) FROM decision") == [(18,)]
+        jobs = "SELECT count(*), count(DISTINCT lock) FROM procrastinate_jobs"
+        assert await stage.bench.rows(jobs) == [(18, 12)], "jobs of one lock run one after the other"
         worker = asyncio.create_task(run_worker(app, QUEUES, 8))
         await until_delivered(stage, router)
         worker.cancel()

@@ -63,7 +63,7 @@ def demo(
     try:
         port = _free_port(port)
         options = operations.DemoOptions(rate, seed, duration, messages)
-        figures = operations.demo(folder, port, options, lambda: _say_ready(port, as_json))
+        figures = operations.demo(folder, port, options, lambda intercom: _say_ready(port, intercom, as_json))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if as_json:
@@ -161,10 +161,11 @@ def _first(errors: BaseExceptionGroup[SteelyardError]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _say_ready(port: int, quiet: bool) -> None:
+def _say_ready(port: int, intercom: str, quiet: bool) -> None:
     if not quiet:
         out.print(
-            f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nCtrl-C ends the demo and removes its data.\n"
+            f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nIts Intercom: {intercom}\n"
+            "Ctrl-C ends the demo and removes its data.\n"
         )
 
 

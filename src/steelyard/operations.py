@@ -144,7 +144,7 @@ class DemoOptions(NamedTuple):
     messages: Path | None
 
 
-def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[], None]) -> dict[str, Any]:
+def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
     """Shows Steelyard at work on a server and data of its own in `data`; the figures of what happened."""
     embedded = Embedded.start(data)
     try:
@@ -155,7 +155,7 @@ def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[], None])
         embedded.stop()
 
 
-async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Callable[[], None]) -> dict[str, Any]:
+async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
     desk = f"http://{settings.host}:{settings.port}"
     environment = to_environment(settings) | {"DATABASE_URL": url}
     async with Database.open(url, size=4, name="steelyard demo") as database:

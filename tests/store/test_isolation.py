@@ -10,9 +10,10 @@ import pytest
 from psycopg import sql
 
 from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.scopes import Scope
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP, CELL
-from steelyard.store.retention import TABLES, Scope
+from steelyard.store.retention import TABLES
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 

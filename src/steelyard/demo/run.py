@@ -55,8 +55,8 @@ class Stage(NamedTuple):
     """Web and worker, running inside."""
 
 
-async def show(stage: Stage, options: Options, ready: Callable[[], None]) -> dict[str, Any]:
-    """Runs the demo; `ready` is called when the desk can be opened. The figures of what happened."""
+async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> dict[str, Any]:
+    """Runs the demo; the figures of what happened. `ready` gets its Intercom's address when the desk can be opened."""
     written = read_messages(options.messages) if options.messages else _endless(options.seed)
     async with running(Config(seed=Seed(options.seed), region=REGION)) as simulator:
         workspace = await stage.connect(simulator)
@@ -65,7 +65,7 @@ async def show(stage: Stage, options: Options, ready: Callable[[], None]) -> dic
             await _until(lambda: _knows_engineers(stage.database, workspace), "the worker read no teammates")
             await _tell_zones(stage.database, workspace, simulator)
             await simulator.sender.subscribe(f"{options.desk}/hooks/intercom/{options.cell}")
-            ready()
+            ready(simulator.base_url)
             await _live(simulator, written, options)
             await _until_quiet(stage.database, workspace, simulator)
             return await figures(stage.database, workspace, simulator)

@@ -51,6 +51,7 @@ def tombstone(known: Conversation | None, seen: Gone) -> Conversation:
 
 
 def merge_engineer(known: Engineer, seen: SeenEngineer) -> Engineer:
+    """`known` with what one payload says of them: each register by its own order."""
     new = known
     if seen.away is not None and _newer(seen.order, known.away_order):
         new = new._replace(away=seen.away, away_order=seen.order)
@@ -69,6 +70,7 @@ def differs(one: Engineer, other: Engineer) -> bool:
 
 
 def answers(conversation: Conversation, decision: Position) -> bool:
+    """Whether `decision` is the one that the conversation waits to see followed."""
     return conversation.pending is not None and conversation.pending.decision == decision
 
 
@@ -86,6 +88,7 @@ def same_instant(one: Order | None, other: Order) -> bool:
 
 
 def contradicts(known: Conversation, seen: SeenConversation) -> bool:
+    """Whether the two show different things of the same instant, so that only reading Intercom back can tell."""
     shown = (seen.phase, seen.assignee, seen.team, seen.urgency, seen.tag)
     return (
         same_instant(known.order, seen.order)

@@ -5,9 +5,9 @@ from typing import cast
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.scopes import Scope
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.rows import rows
@@ -16,6 +16,7 @@ from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.data import csv_text, plain
 from steelyard.web.pages import Pages, Place, language_of
+from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, Hub, polled
 
 PER_PAGE = 50
@@ -123,17 +124,17 @@ class RoutingPages:
         return WorkspaceId(wanted)
 
 
-def routes(database: Database, pages: Pages, changes: Changes = polled, clock: Clock = utc_now) -> list[Route]:
+def routes(database: Database, pages: Pages, changes: Changes = polled, clock: Clock = utc_now) -> list[PageRoute]:
     """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
     room = RoutingPages(database, pages, changes, clock)
     return [
-        Route("/", room.home),
-        Route("/desk", room.desk),
-        Route("/desk.json", room.desk_data),
-        Route("/desk/live", room.live),
-        Route("/decisions", room.decisions),
-        Route("/decisions.json", room.decisions_data),
-        Route("/decisions.csv", room.decisions_csv),
-        Route("/decisions/{number:int}", room.why),
-        Route("/decisions/{number:int}.json", room.why_data),
+        PageRoute("/", room.home, Scope.WORKSPACE),
+        PageRoute("/desk", room.desk, Scope.WORKSPACE),
+        PageRoute("/desk.json", room.desk_data, Scope.WORKSPACE),
+        PageRoute("/desk/live", room.live, Scope.WORKSPACE),
+        PageRoute("/decisions", room.decisions, Scope.WORKSPACE),
+        PageRoute("/decisions.json", room.decisions_data, Scope.WORKSPACE),
+        PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE),
+        PageRoute("/decisions/{number:int}", room.why, Scope.WORKSPACE),
+        PageRoute("/decisions/{number:int}.json", room.why_data, Scope.WORKSPACE),
     ]

@@ -49,6 +49,7 @@ class Pool(AsyncConnectionPool[Connection]):
         super().__init__(conninfo, connection_class=AsyncConnection[tuple[Any, ...]], **arguments)
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - as the pool has it
+        """A connection that the server still has, as far as can be told without asking it."""
         conn = await super().getconn(timeout)
         for _ in range(self.max_size):
             if not _readable(conn.fileno()):

@@ -35,6 +35,7 @@ class Step:
 
     @property
     def digest(self) -> str:
+        """SHA-256 of the text, in hex: a step that was applied must not change afterwards."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 

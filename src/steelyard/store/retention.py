@@ -7,19 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from psycopg import sql
 
+from steelyard.kit.scopes import Scope
 from steelyard.store.database import Database
-
-
-class Scope(StrEnum):
-    """Where a row belongs, and so what happens to it when a workspace moves: it goes along, stays, or is everywhere."""
-
-    WORKSPACE = "workspace"
-    CELL = "cell"
-    GLOBAL = "global"
 
 
 @dataclass(frozen=True, slots=True)

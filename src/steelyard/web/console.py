@@ -8,12 +8,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from steelyard.kit import scopes
 from steelyard.store.database import Database
 from steelyard.web.guard import LOOPBACK_NAMES, Guard
 from steelyard.web.pages import Pages
+from steelyard.web.routes import PageRoute
 from steelyard.web.sessions import COOKIE, SESSION_LIFE, is_open, open_session
 from steelyard.web.static import Static
 
@@ -33,7 +34,7 @@ def create_console(
     database: Database,
     static: Static,
     pages: Pages,
-    routes: Sequence[BaseRoute],
+    routes: Sequence[PageRoute],
     *,
     open_to_loopback: bool = False,
     hosts: Collection[str] = LOOPBACK_NAMES,
@@ -53,7 +54,7 @@ def create_console(
     return Guard(app, hosts)
 
 
-def _entrance(database: Database, pages: Pages, clock: Clock) -> list[Route]:
+def _entrance(database: Database, pages: Pages, clock: Clock) -> list[PageRoute]:
     """One button between link and session, so that a preview of the link does not use it up."""
 
     def show(request: Request) -> Response:
@@ -70,7 +71,10 @@ def _entrance(database: Database, pages: Pages, clock: Clock) -> list[Route]:
         response.set_cookie(COOKIE, session, max_age=life, path="/", httponly=True, samesite="strict")
         return response
 
-    return [Route("/enter", show, methods=["GET"]), Route("/enter", enter, methods=["POST"])]
+    return [
+        PageRoute("/enter", show, scopes.Scope.CELL, methods=["GET"]),
+        PageRoute("/enter", enter, scopes.Scope.CELL, methods=["POST"]),
+    ]
 
 
 class _Sessions:

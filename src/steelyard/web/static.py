@@ -7,10 +7,11 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from steelyard.kit.errors import ConfigError
+from steelyard.kit.scopes import Scope
 from steelyard.web.assets import FILES, VENDOR
+from steelyard.web.routes import PageRoute
 
 _WEB = Path(__file__).parent
 _TYPES = {
@@ -37,7 +38,7 @@ class Static:
         """The files of a folder, in the order of their names."""
         return sorted(name for name in self.files if name.startswith(f"{folder}/"))
 
-    def route(self) -> Route:
+    def route(self) -> PageRoute:
         """Serves them, to be kept for ever; an address of another version is not found."""
 
         def serve(request: Request) -> Response:
@@ -47,7 +48,7 @@ class Static:
             forever = {"Cache-Control": "public, max-age=31536000, immutable"}
             return Response(self.files[name], media_type=_TYPES[Path(name).suffix], headers=forever)
 
-        return Route("/static/{version}/{name:path}", serve)
+        return PageRoute("/static/{version}/{name:path}", serve, Scope.GLOBAL)
 
 
 def read_static(vendor: Path = VENDOR) -> Static:

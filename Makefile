@@ -36,8 +36,8 @@ test-slow: .setup/dev
 	$(BIN)/python -m pytest -m slow
 
 check: .setup/dev
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs
 	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/pyright
 	$(BIN)/lint-imports
 

@@ -26,6 +26,7 @@ class Asked:
     def __init__(self) -> None:
         self.delivered: list[tuple[Position, ConversationId]] = []
         self.read: list[ConversationId] = []
+        self.rosters = 0
 
     async def deliver(
         self, conn: Any, workspace: WorkspaceId, decisions: list[tuple[Position, ConversationId]]
@@ -34,6 +35,9 @@ class Asked:
 
     async def read_back(self, conn: Any, workspace: WorkspaceId, conversations: list[ConversationId]) -> None:
         self.read += conversations
+
+    async def read_roster(self, conn: Any, workspace: WorkspaceId) -> None:
+        self.rosters += 1
 
 
 class Clock:

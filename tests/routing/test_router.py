@@ -165,3 +165,13 @@ async def test_what_fails_to_commit_is_decided_again(bench) -> None:
     bench.asked.deliver = deliver
     await bench.route(created(11))
     assert await bench.owners() == {10: 1, 11: 2}
+
+
+async def test_away_and_back_in_one_second_are_read_from_intercom(bench) -> None:
+    await bench.route(roster([admin(1)]))
+    await bench.route(notification(AWAY, admin(1, away_mode_enabled=True), id="b", created_at=BEGAN + 5))
+    assert bench.asked.rosters == 0
+    await bench.route(notification(AWAY, admin(1), id="a", created_at=BEGAN + 5))
+    assert bench.asked.rosters == 1
+    await bench.route(roster([admin(1)], at=BEGAN + 5), created(10))
+    assert await bench.owners() == {10: 1}

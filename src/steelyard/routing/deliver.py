@@ -52,7 +52,7 @@ class Intercom(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Errand:
     """What there is to deliver."""
 
     conversation: ConversationId
@@ -85,45 +85,45 @@ class Delivery:
 
     async def deliver(self, workspace: WorkspaceId, decision: Position, last_try: bool) -> None:
         """Delivers one decision. Raises RemoteError where another try may help and this was not the last."""
-        order = await self._order(workspace, decision)
-        if order is None:
+        errand = await self._errand(workspace, decision)
+        if errand is None:
             return
-        if not order.wanted:
-            return await self._settle(workspace, decision, order, "overtaken", "no longer wanted", {})
+        if not errand.wanted:
+            return await self._settle(workspace, decision, errand, "overtaken", "no longer wanted", {})
         try:
-            outcome, reason, answer = await self._tell(workspace, decision, order)
+            outcome, reason, answer = await self._tell(workspace, decision, errand)
         except RemoteError as error:
             if not error.permanent and not last_try:
                 raise
             log.warning("delivery.failed", workspace=workspace, decision=decision, code=error.code)
             outcome, reason, answer = "failed", error.code or type(error).__name__, {}
-        await self._settle(workspace, decision, order, outcome, reason, answer)
+        await self._settle(workspace, decision, errand, outcome, reason, answer)
 
-    async def _tell(self, workspace: WorkspaceId, decision: Position, order: Order) -> tuple[str, str, Json]:
+    async def _tell(self, workspace: WorkspaceId, decision: Position, errand: Errand) -> tuple[str, str, Json]:
         intercom = await self._intercom(workspace)
-        attributes = {"weight": order.weight, "topic": order.topic, "decision": int(decision)}
-        answer = await intercom.update_conversation(order.conversation, attributes)
+        attributes = {"weight": errand.weight, "topic": errand.topic, "decision": int(decision)}
+        answer = await intercom.update_conversation(errand.conversation, attributes)
         assignee = numeric_id(answer.get("admin_assignee_id"))
-        if assignee is not None and assignee != order.winner:
+        if assignee is not None and assignee != errand.winner:
             return "overtaken", "assigned by a person", answer
         if assignee is None:
             if answer.get("state") != "open":
                 return "overtaken", "no longer open", answer
-            answer = await intercom.assign(order.conversation, order.actor, order.winner)
-        if await self._writes_notes(workspace, order.policy):
-            await self._note(intercom, decision, order)
+            answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
+        if await self._writes_notes(workspace, errand.policy):
+            await self._note(intercom, decision, errand)
         return "delivered", "", answer
 
-    async def _note(self, intercom: Intercom, decision: Position, order: Order) -> None:
+    async def _note(self, intercom: Intercom, decision: Position, errand: Errand) -> None:
         mark = f"[d-{decision}]"
-        shown = await intercom.conversation(order.conversation)
+        shown = await intercom.conversation(errand.conversation)
         parts = payload.mappings(payload.mapping(shown.get("conversation_parts")).get("conversation_parts"))
         if any(mark in payload.text(part.get("body")) for part in parts):
             return
-        await intercom.note(order.conversation, order.actor, note_of(order, mark))
+        await intercom.note(errand.conversation, errand.actor, note_of(errand, mark))
 
-    async def _order(self, workspace: WorkspaceId, decision: Position) -> Order | None:
-        async with self._database.transaction(workspace) as conn, conn.cursor(row_factory=class_row(Order)) as cursor:
+    async def _errand(self, workspace: WorkspaceId, decision: Position) -> Errand | None:
+        async with self._database.transaction(workspace) as conn, conn.cursor(row_factory=class_row(Errand)) as cursor:
             await cursor.execute(
                 """SELECT decision.conversation, winner, decision.topic, decision.weight, winner_load, runner_up_load,
                           actor, decision.policy,
@@ -140,13 +140,13 @@ class Delivery:
             return await cursor.fetchone()
 
     async def _settle(
-        self, workspace: WorkspaceId, decision: Position, order: Order, outcome: str, reason: str, answer: Json
+        self, workspace: WorkspaceId, decision: Position, errand: Errand, outcome: str, reason: str, answer: Json
     ) -> None:
         receipt = {
             "created_at": (now := self._clock()) // SECOND,
             "at": now,
             "decision": decision,
-            "conversation": order.conversation,
+            "conversation": errand.conversation,
             "outcome": outcome,
             "reason": reason,
             "answer": answer,
@@ -156,9 +156,9 @@ class Delivery:
         await self._database.notify(INBOX)
 
 
-def note_of(order: Order, mark: str) -> str:
+def note_of(errand: Errand, mark: str) -> str:
     """The internal note with the reason, as HTML. It names nobody: Intercom shows whom it was assigned to."""
-    what = f"Weight {order.weight} ({escape(order.topic)})"
-    reason = f"{what}: given to the engineer who carried the least, {order.winner_load}"
-    next_best = f"; next best {order.runner_up_load}" if order.runner_up_load is not None else ""
+    what = f"Weight {errand.weight} ({escape(errand.topic)})"
+    reason = f"{what}: given to the engineer who carried the least, {errand.winner_load}"
+    next_best = f"; next best {errand.runner_up_load}" if errand.runner_up_load is not None else ""
     return f"<p>{reason}{next_best}. {mark}</p>"

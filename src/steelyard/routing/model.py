@@ -55,7 +55,8 @@ class Phase(StrEnum):
 class Order(NamedTuple):
     """The one total order of what was seen of a conversation or an engineer: the greater is the newer.
 
-    Times are Intercom's own, in whole seconds. A read-back (`rank` 1) knows more than a webhook of the same second.
+    Times are Intercom's own, in whole seconds. Within one, a creation (`rank` 0) is older and a reading
+    (2) newer than any other payload (1).
     """
 
     updated_at: int

@@ -57,6 +57,10 @@ class Jobs(Protocol):
         """Reads conversations from Intercom, a little later."""
         ...
 
+    async def read_roster(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Reads teammates and teams from Intercom, a little later."""
+        ...
+
 
 @dataclass
 class _Cached:
@@ -80,6 +84,7 @@ class _Batch:
     engineers: dict[EngineerId, str] = field(default_factory=dict[EngineerId, str])
     teams: dict[TeamId, str] = field(default_factory=dict[TeamId, str])
     unsure: set[ConversationId] = field(default_factory=set[ConversationId])
+    unsure_of_roster: bool = False
 
 
 class Router:
@@ -169,6 +174,8 @@ class Router:
             await self._jobs.deliver(conn, workspace, decisions)
         if batch.unsure:
             await self._jobs.read_back(conn, workspace, sorted(batch.unsure))
+        if batch.unsure_of_roster:
+            await self._jobs.read_roster(conn, workspace)
         if before // SNAPSHOT_EVERY != state.position // SNAPSHOT_EVERY:
             await store.write_snapshot(conn, workspace, state)
 
@@ -234,6 +241,7 @@ def _collect(batch: _Batch, cached: _Cached, seen: Seen, changes: Changes) -> No
             if not changes.late and cached.texts.get(seen.id) != hash(seen.text):
                 batch.texts[seen.id] = seen
         case SeenEngineer():
+            batch.unsure_of_roster |= changes.unsure
             batch.engineers[seen.id] = seen.name or batch.engineers.get(seen.id, "")
         case SeenTeam():
             batch.teams[seen.team.id] = seen.name

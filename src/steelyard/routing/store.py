@@ -216,7 +216,8 @@ async def write_texts(conn: Connection, workspace: WorkspaceId, seen: Sequence[S
                 AS new (conversation, subject, body, tags, attributes, language, contact)
            ON CONFLICT (workspace, conversation) DO UPDATE SET
                subject = excluded.subject, body = excluded.body, tags = excluded.tags,
-               attributes = excluded.attributes, language = excluded.language, contact = excluded.contact""",
+               attributes = excluded.attributes, language = excluded.language, contact = excluded.contact,
+               stored_at = now()""",
         (
             workspace,
             [each.id for each in seen],

@@ -64,6 +64,11 @@ class RoutingJobs:
         for conversation in conversations:
             await task.defer_async(workspace=str(workspace), conversation=int(conversation))
 
+    async def read_roster(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Defers the reading of teammates and teams, a little later, in `conn`'s transaction."""
+        later = self._roster.configure(connection=conn, schedule_in={"seconds": int(SETTLED.total_seconds())})
+        await later.defer_async(workspace=str(workspace))
+
     async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
         """Defers the reading of the roster and of every open conversation, in `conn`'s transaction."""
         await defer_all(conn, self._roster, [(f"{workspace} roster", {"workspace": str(workspace)})])

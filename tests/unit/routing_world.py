@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from routing_strategies import (
+    ENGINEERS,
     TEAMS,
     Act,
     Core,
@@ -18,6 +19,7 @@ from routing_strategies import (
     notification,
     read_back,
     receipt,
+    roster,
 )
 
 from steelyard.kit.ids import ConversationId
@@ -43,6 +45,7 @@ class World:
     jobs: dict[int, list[Job]] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
     away: set[int] = field(default_factory=set)
+    roster_due: bool = False
     outcomes: dict[int, str] = field(default_factory=dict)
 
     def person(self, act: Act) -> None:
@@ -72,6 +75,7 @@ class World:
             body = webhooks[which % len(webhooks)]
             self.flying.remove(body)
             self.lost |= {each.conversation for each in self.intercom.sent if each.body == body}
+            self.roster_due |= b'"admin.' in body
 
     def step(self, which: int, refused: bool) -> None:
         """One delivery goes one call further."""
@@ -146,6 +150,11 @@ class World:
             if any(self.jobs.values()):
                 self.intercom.now += 1
                 self.step(0, refused=False)
+            elif self.roster_due:
+                self.intercom.now += 2
+                self.roster_due = False
+                admins = [admin(id, away_mode_enabled=id in self.away) for id in ENGINEERS]
+                self.flying.append(roster(admins, at=self.intercom.now))
             elif self.core.unsure or self.lost:
                 self.intercom.now += 2
                 asked, self.core.unsure, self.lost = self.core.unsure | self.lost, set(), set()

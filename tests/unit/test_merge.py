@@ -325,6 +325,21 @@ def test_a_reading_of_the_same_second_is_not_trusted_over_a_webhook(salt: int) -
     assert core.mirrored(10) == intercom.conversations[10].values() or core.unsure == {10}
 
 
+def test_what_a_webhook_tells_of_after_a_reading_is_read_again_where_intercom_counts_no_update() -> None:
+    intercom = Intercom()
+    intercom.act(Act("create", 10, 0, 0, 0))
+    read = read_back(intercom.conversations[10].item(), intercom.now + 3)
+    intercom.act(Act("priority", 10, 3, 3, 0))
+    assert intercom.sent[1].key == (BEGAN, 1, BEGAN + 3)
+    created, webhook = (each.body for each in intercom.sent)
+    assert Core().take_all([created, read, created]).unsure == set()
+    for arrived in ([created, read, webhook], [webhook, read, created]):
+        core = Core().take_all(arrived)
+        assert core.unsure == {10}
+        core.take(read_back(intercom.conversations[10].item(), intercom.now + 2))
+        assert core.mirrored(10) == intercom.conversations[10].values()
+
+
 def test_deleted_is_for_good() -> None:
     intercom = Intercom()
     for kind in ("create", "assign", "delete"):

@@ -219,6 +219,24 @@ def test_every_topic_of_a_ticket(topic: str) -> None:
         assert (seen.id, seen.ticket, seen.phase) == (10, True, Phase.CLOSED if ended else Phase.OPEN)
 
 
+@pytest.mark.parametrize("hostile", ["a\x00b", "\ud800a", "a\udfff\x00", "<b>&#0;&#xDFFF;\x00</b>"])
+def test_no_text_keeps_what_cannot_be_stored(hostile: str) -> None:
+    def spoil(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: spoil(each) for key, each in value.items()} | {hostile: hostile}
+        return [spoil(each) for each in value] if isinstance(value, list) else hostile
+
+    item = spoil(whole_conversation()) | {"id": "10"}
+    seen = check_received(notification("conversation.user.replied", item, hostile, BEGAN))
+    assert isinstance(seen, SeenConversation)
+    assert all((seen.contact, seen.text.subject or seen.text.body, seen.text.tags, seen.order.source))
+    for topic in ("admin.added_to_workspace", "ticket.created"):
+        check_received(notification(topic, item, hostile, BEGAN))
+    whole = {"topic": ROSTER, "id": hostile, "admins": [item], "teams": [item]}
+    assert isinstance(check_received(json.dumps(whole).encode()), SeenRoster)
+    check_received(receipt(3, 10, "failed", item, BEGAN).replace(b'"reason": ""', b'"reason": "a\\u0000\\ud800"'))
+
+
 def test_the_topics_of_teammates() -> None:
     def seen(topic: str, **changes: Any) -> Any:
         received = receive(notification(f"admin.{topic}", admin(3, **changes), "n", BEGAN), BEGAN, READER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steelyard.kit.ids import Position, TopicId
-from steelyard.routing.model import Conversation, Engineer, Order, Override, Phase, Weighed
+from steelyard.routing.model import READ, WEBHOOK, Conversation, Engineer, Order, Override, Phase, Weighed
 from steelyard.routing.seen import Gone, SeenConversation, SeenEngineer
 
 
@@ -87,11 +87,19 @@ def same_instant(one: Order | None, other: Order) -> bool:
     return one is not None and one[:3] == other[:3] and one.source != other.source
 
 
+def unsettled(known: Order, seen: Order) -> bool:
+    """Whether the order of the two says nothing: nothing but an id orders them, or a webhook tells of something that
+    happened after a reading, and that Intercom did not count as an update."""
+    older, newer = sorted((known, seen))
+    after_reading = (older.rank, newer.rank) == (WEBHOOK, READ) and older.observed_at >= newer.observed_at
+    return same_instant(known, seen) or (after_reading and older.updated_at == newer.updated_at)
+
+
 def contradicts(known: Conversation, seen: SeenConversation) -> bool:
     """Whether the two show different things of the same instant, so that only reading Intercom back can tell."""
     shown = (seen.phase, seen.assignee, seen.team, seen.urgency, seen.tag)
     return (
-        same_instant(known.order, seen.order)
+        unsettled(known.order, seen.order)
         and not known.deleted
         and (known.phase, known.assignee, known.team, known.urgency, known.tag) != shown
     )

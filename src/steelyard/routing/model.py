@@ -52,6 +52,10 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
+CREATED, WEBHOOK, READ = 0, 1, 2
+"""Ranks within one second of Intercom's: a creation is older, a later reading newer, than any other payload."""
+
+
 class Order(NamedTuple):
     """The one total order of what was seen of a conversation or an engineer: the greater is the newer.
 

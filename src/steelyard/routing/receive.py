@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload
-from steelyard.routing.model import Order, Override, Phase, Team, Text
+from steelyard.routing.model import CREATED, READ, WEBHOOK, Order, Override, Phase, Team, Text
 from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
 from steelyard.routing.weigh import parse_weight_note, parse_weight_tag
 
@@ -21,9 +21,6 @@ RECEIPT, READ_BACK, GONE, ROSTER = "steelyard.receipt", "steelyard.read_back", "
 
 OUTCOMES = ("delivered", "overtaken", "failed")
 """How a delivery can end."""
-
-_CREATED, _WEBHOOK, _READ = 0, 1, 2
-"""Ranks within one second of Intercom's: a creation is older, a later reading newer, than any other payload."""
 
 
 class Ignored(NamedTuple):
@@ -88,9 +85,7 @@ def _conversation(kind: str) -> Callable[[_Envelope, Reader], Received]:
         id = numeric_id(envelope.item.get("id"))
         if id is None:
             return Ignored("the conversation has no usable id")
-        seen = _seen(
-            kind, ConversationId(id), envelope, reader, _CREATED if kind == "conversation.created" else _WEBHOOK
-        )
+        seen = _seen(kind, ConversationId(id), envelope, reader, CREATED if kind == "conversation.created" else WEBHOOK)
         return _read(seen) if kind == "conversation.read" else seen
 
     return read
@@ -127,7 +122,7 @@ def _seen(kind: str, id: ConversationId, envelope: _Envelope, reader: Reader, ra
 def _read(seen: SeenConversation) -> SeenConversation:
     """A reading that was made in the very second it shows knows no more of it than a webhook does."""
     shown = seen.order.updated_at
-    order = seen.order._replace(rank=_READ) if seen.at > shown else seen.order._replace(observed_at=shown)
+    order = seen.order._replace(rank=READ) if seen.at > shown else seen.order._replace(observed_at=shown)
     return seen._replace(order=order)
 
 
@@ -135,7 +130,7 @@ def _deleted(envelope: _Envelope, reader: Reader) -> Received:
     id = numeric_id(envelope.item.get("id")) or numeric_id(envelope.item.get("conversation_id"))
     if id is None:
         return Ignored("the deleted conversation has no usable id")
-    return Gone(ConversationId(id), envelope.at, Order(envelope.at, _WEBHOOK, envelope.at, envelope.id))
+    return Gone(ConversationId(id), envelope.at, Order(envelope.at, WEBHOOK, envelope.at, envelope.id))
 
 
 def _part(envelope: _Envelope, reader: Reader) -> Received:
@@ -154,7 +149,7 @@ def _ticket(kind: str) -> Callable[[_Envelope, Reader], Received]:
         id = numeric_id(item.get("id"))
         if id is None:
             return Ignored("the ticket has no usable id")
-        seen = _seen(kind, ConversationId(id), envelope._replace(item=item), reader, _WEBHOOK)
+        seen = _seen(kind, ConversationId(id), envelope._replace(item=item), reader, WEBHOOK)
         category = payload.mapping(item.get("ticket_state")).get("category")
         closed = category == "resolved" or item.get("open") is False or kind in ("ticket.closed", "ticket.resolved")
         snoozed = payload.seconds(item.get("snoozed_until"), 0) > envelope.at
@@ -245,7 +240,7 @@ def _admin(kind: str, **shown: bool) -> Callable[[_Envelope, Reader], Received]:
             kind,
             EngineerId(id),
             envelope.at,
-            Order(envelope.at, _WEBHOOK, envelope.at, envelope.id),
+            Order(envelope.at, WEBHOOK, envelope.at, envelope.id),
             away=away if kind in ("engineer.away_changed", "engineer.added") else None,
             logged_in=shown.get("logged_in"),
             member=shown.get("member"),
@@ -261,7 +256,7 @@ def _admin(kind: str, **shown: bool) -> Callable[[_Envelope, Reader], Received]:
 
 def _roster(whole: dict[str, Any], received_at: int) -> Received:
     at = payload.seconds(whole.get("created_at"), received_at)
-    order = Order(at, _READ, at, payload.text(whole.get("id"), 200))
+    order = Order(at, READ, at, payload.text(whole.get("id"), 200))
     engineers = tuple(
         SeenEngineer(
             "engineer.seen",
@@ -302,7 +297,7 @@ def _receipt(whole: dict[str, Any], received_at: int, reader: Reader) -> Receive
     if answer:
         updated_at = payload.seconds(answer.get("updated_at"), at)
         envelope = _Envelope(RECEIPT, payload.text(whole.get("id"), 200), updated_at, answer)
-        seen = _seen("conversation.assigned", ConversationId(conversation), envelope, reader, _WEBHOOK)
+        seen = _seen("conversation.assigned", ConversationId(conversation), envelope, reader, WEBHOOK)
     return Settled(
         Position(decision),
         ConversationId(conversation),

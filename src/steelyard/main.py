@@ -107,17 +107,20 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
 def _front(ingest: Any, console: Any) -> App:
     """Webhooks go past everything that pages need."""
 
-    async def front(scope: Message, receive: Any, send: Any) -> None:
-        path = scope.get("path", "")
-        if scope["type"] == "http" and path.startswith("/hooks/"):
-            await ingest(scope, receive, send)
-        elif path == "/health/live":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-            await send({"type": "http.response.body", "body": b"ok"})
-        else:
-            await console(scope, receive, send)
+    def front(scope: Message, receive: Any, send: Any) -> Awaitable[None]:
+        path: str = scope.get("path", "")
+        if path.startswith("/hooks/") and scope["type"] == "http":
+            return ingest(scope, receive, send)
+        if path == "/health/live":
+            return _say_alive(send)
+        return console(scope, receive, send)
 
     return front
+
+
+async def _say_alive(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def run_web(settings: Settings, url: str) -> None:
@@ -136,6 +139,7 @@ def uvicorn_config(app: Any, host: str, port: int) -> uvicorn.Config:
         port=port,
         http="httptools",
         ws="none",
+        interface="asgi3",
         lifespan="off",
         access_log=False,
         log_level="warning",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 
 import psycopg
 
@@ -16,6 +17,7 @@ from steelyard.store.statement import Statement
 
 _STORE = "SELECT store_batch($1, $2, $3, $4)"
 _STORE_TYPES = (TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY)
+_KEY = itemgetter(0, 1)
 _REMEMBERED = 10 * SECOND
 _MOST_REMEMBERED = 10_000
 
@@ -48,7 +50,7 @@ class CellInbox:
     async def store(self, rows: list[Row]) -> None:
         """Stores `rows` in one commit; a copy of a stored one, or of another of them, is counted."""
         # All processes in one order: two that store the same copies would otherwise lock each other out.
-        await self._commit(sorted(rows))
+        await self._commit(sorted(rows, key=_KEY))
         await self._database.notify(INBOX)
 
     async def aclose(self) -> None:

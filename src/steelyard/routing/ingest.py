@@ -80,16 +80,15 @@ class Ingest:
         self._pending: list[tuple[Row, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one request."""
         if scope["path"] != self._path:
-            await self._send_elsewhere(scope["path"], send)
-        elif scope["method"] == "HEAD":
-            await _answer(send, 200)
-        elif scope["method"] != "POST":
-            await _answer(send, 405, "send webhooks by POST", (b"allow", b"POST, HEAD"))
-        else:
-            await self._post(scope, receive, send)
+            return self._send_elsewhere(scope["path"], send)
+        if scope["method"] == "POST":
+            return self._post(scope, receive, send)
+        if scope["method"] == "HEAD":
+            return _answer(send, 200)
+        return _answer(send, 405, "send webhooks by POST", (b"allow", b"POST, HEAD"))
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         signature = b""
@@ -119,7 +118,7 @@ class Ingest:
         if owner is None or not verified:
             return await _answer(send, 401, "unknown app or wrong signature")
         try:
-            await self._store(Row(owner.workspace, notification, topic, body))
+            await self._stored(Row(owner.workspace, notification, topic, body))
         except Exception:  # whatever it was, it is logged once for its batch; Intercom sends again what got no 200
             return await _answer(send, 503, _NOT_STORED)
         await send(_OK_START)
@@ -133,12 +132,13 @@ class Ingest:
 
     # One commit for all that came while the last one was under way
 
-    async def _store(self, row: Row) -> None:
+    def _stored(self, row: Row) -> asyncio.Future[None]:
+        """Done when `row` is committed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.append((row, done))
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit())
-        await done
+        return done
 
     async def _commit(self) -> None:
         try:

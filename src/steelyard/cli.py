@@ -58,6 +58,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Show Steelyard at work: a simulated Intercom, a team of 24 and a stream of conversations."""
+    main.log_as("warning", sys.stderr.isatty())
     folder = Path(tempfile.mkdtemp(prefix="steelyard-demo-"))
     folder.chmod(0o755)
     try:

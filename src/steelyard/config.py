@@ -88,7 +88,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])
         help = Settings.model_fields[field].description
-        raise ConfigError(f"{environment_name(field)}: {first['msg']}. {help}") from None
+        wrong = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{environment_name(field)}: {wrong}. {help}") from None
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

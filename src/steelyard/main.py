@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -243,6 +244,8 @@ def log_as(level: str, to_terminal: bool) -> None:
     logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # One line for each attempt of each connection, while what needs them says so itself.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -251,5 +254,7 @@ def log_as(level: str, to_terminal: bool) -> None:
             structlog.processors.format_exc_info,
             structlog.dev.ConsoleRenderer() if to_terminal else structlog.processors.JSONRenderer(),
         ],
+        # Standard output is for what commands print.
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )

@@ -18,7 +18,7 @@ from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
 from steelyard.demo.intercom import Simulator
 from steelyard.jobs.processes import keep_running, run
-from steelyard.kit.errors import ConfigError, PolicyError
+from steelyard.kit.errors import ConfigError, PolicyError, StoreError
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
 from steelyard.routing.policy import Policy, parse
 from steelyard.store.database import Database
@@ -67,9 +67,14 @@ async def _all(settings: Settings, environment: Mapping[str, str], embedded: Emb
 async def _keep_alive(embedded: Embedded, data: Path) -> None:
     while True:
         await asyncio.sleep(_LOOK_AT_DATABASE_EVERY)
-        if not await asyncio.to_thread(embedded.alive):
-            log.warning("database.died", advice="it is started again")
+        if await asyncio.to_thread(embedded.alive):
+            continue
+        log.warning("database.died", advice="it is started again")
+        try:
             await asyncio.to_thread(Embedded.start, data)
+        except StoreError as error:
+            # Right after a kill its last processes may still hold the data: the next look tries again.
+            log.warning("database.not_started", error=str(error))
 
 
 def _ready_database(settings: Settings) -> tuple[str, Embedded | None]:

@@ -1,4 +1,4 @@
-"""`steelyard serve` as people run it: the link opens the desk once, a dead database comes back, nothing stays behind."""
+"""`steelyard serve` as people run it: a link opens the desk once, a dead database comes back, nothing stays behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Served:
             "STEELYARD_PORT": str(port),
         }
         command = [sys.executable, "-m", "steelyard", "serve"]
-        self.process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=self.environment)
 
     def status(self, path: str) -> int:
         with suppress(httpx.TransportError):
@@ -73,7 +73,7 @@ def served(open_folder: Path) -> Iterator[Served]:
         yield served
     finally:
         served.process.send_signal(signal.SIGTERM)
-        served.process.communicate(timeout=PATIENCE)
+        served.process.wait(PATIENCE)
 
 
 def test_a_link_opens_the_desk_once(served: Served) -> None:
@@ -103,7 +103,7 @@ def test_a_database_that_is_killed_comes_back(served: Served) -> None:
 def test_nothing_stays_behind(served: Served) -> None:
     assert processes_of(served.data)
     served.process.send_signal(signal.SIGTERM)
-    served.process.communicate(timeout=PATIENCE)
+    served.process.wait(PATIENCE)
     assert served.process.returncode == 143
     assert processes_of(served.data) == []
     assert served.status("/desk") == 0

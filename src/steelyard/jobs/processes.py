@@ -19,6 +19,8 @@ from steelyard.kit.errors import SteelyardError
 _GRACE = 15.0
 _PAUSE = 1.0
 _TOO_SOON = 5.0
+_CHANCES = 3
+_FOREVER = -1
 _ALLOCATIONS = 20_000
 """Containers that are made between two looks of the collector."""
 _PARENT = "STEELYARD_STARTED_BY"
@@ -36,19 +38,19 @@ class ProcessError(SteelyardError):
 async def keep_running(name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
     """Runs `python -m steelyard ARGUMENTS` until cancelled, again whenever it dies.
 
-    Raises ProcessError when it dies within seconds of its first start: then something is wrong that time does not mend.
+    Raises ProcessError when its first starts all end within seconds: then something is wrong that time does not mend.
     """
     loop = asyncio.get_running_loop()
-    first = True
+    chances = _CHANCES
     while True:
         started = loop.time()
         async with _running(arguments, environment) as process:
             status = await process.wait()
-        if first and loop.time() - started < _TOO_SOON:
-            raise ProcessError(
-                f"the {name} process ended with status {status} right after its start: see its output above"
-            )
-        first = False
+        if loop.time() - started >= _TOO_SOON:
+            chances = _FOREVER
+        chances -= 1
+        if not chances:
+            raise ProcessError(f"the {name} process ends with status {status} as it starts: see its output above")
         log.warning("process.died", process=name, status=status, advice="it is started again")
         await asyncio.sleep(_PAUSE)
 

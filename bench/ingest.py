@@ -65,6 +65,8 @@ def main() -> None:
         workspace = add_workspace(url)
         ours = ["-m", "steelyard", "serve", "--role", "web"]
         with process(ours, url, "") as web, process([str(HERE / "_bare.py")], url, "port") as bare:
+            for warm in (web, bare):
+                load(warm, Path(folder))
             for number in rounds():
                 empty(superuser)
                 inserts = pgbench(url, workspace)

@@ -5,7 +5,6 @@ Prints one line of JSON when it is ready, with what a receiver needs to know, an
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
 import signal
@@ -58,8 +57,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with running(config) as simulator:
         sys.stdout.write(_ready(simulator) + "\n")
         sys.stdout.flush()

@@ -5,6 +5,7 @@ Prints one line of JSON when it is ready, with what a receiver needs to know, an
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import signal

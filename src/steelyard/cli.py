@@ -18,7 +18,7 @@ from rich.table import Table
 
 from steelyard import __version__, config, main, operations
 from steelyard.config import Settings
-from steelyard.jobs.processes import run
+from steelyard.jobs.processes import end_in_order, run
 from steelyard.kit.errors import SteelyardError
 
 app = typer.Typer(
@@ -140,6 +140,7 @@ def version() -> None:
 
 def start() -> None:
     """Runs the command line; errors that people can mend are one sentence and exit status 1."""
+    end_in_order()
     try:
         app()
     except SteelyardError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,7 +17,7 @@ from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
 from steelyard.demo.intercom import Simulator
-from steelyard.jobs.processes import keep_running, run
+from steelyard.jobs.processes import keep_running, run, uninterrupted
 from steelyard.kit.errors import ConfigError, PolicyError, StoreError
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
 from steelyard.routing.policy import Policy, parse
@@ -42,57 +42,99 @@ log = structlog.get_logger()
 
 def serve(settings: Settings, role: str) -> None:
     """Serves until SIGINT or SIGTERM: `web`, `worker`, or `all` with both as children, started again when they die."""
-    url, embedded = _ready_database(settings)
-    if role == "web":
-        return run(main.run_web(settings, url))
-    if role == "worker":
-        return run(main.run_worker_process(settings, url))
-    environment = to_environment(settings) | {"DATABASE_URL": url}
-    try:
-        run(_all(settings, environment, embedded))
-    finally:
-        if embedded is not None:
-            embedded.stop()
+    with _ready_database(settings) as (url, server):
+        if role == "web":
+            return run(main.run_web(settings, url))
+        if role == "worker":
+            return run(main.run_worker_process(settings, url))
+        run(_all(settings, to_environment(settings) | {"DATABASE_URL": url}, server))
 
 
-async def _all(settings: Settings, environment: Mapping[str, str], embedded: Embedded | None) -> None:
+async def _all(settings: Settings, environment: Mapping[str, str], server: OwnServer | None) -> None:
     sys.stderr.write(f"Steelyard serves cell {settings.cell} on http://{settings.host}:{settings.port}/\n")
-    async with asyncio.TaskGroup() as group:
-        group.create_task(keep_running("web", ["serve", "--role", "web"], environment))
-        group.create_task(keep_running("worker", ["serve", "--role", "worker"], environment))
-        if embedded is not None:
-            group.create_task(_keep_alive(embedded, settings.data))
+    async with _processes(environment):
+        if server is None:
+            await asyncio.Event().wait()
+        else:
+            await _keep_alive(server)
 
 
-async def _keep_alive(embedded: Embedded, data: Path) -> None:
+async def _keep_alive(server: OwnServer) -> None:
     while True:
         await asyncio.sleep(_LOOK_AT_DATABASE_EVERY)
-        if await asyncio.to_thread(embedded.alive):
+        if await asyncio.to_thread(server.alive):
             continue
         log.warning("database.died", advice="it is started again")
         try:
-            await asyncio.to_thread(Embedded.start, data)
+            await asyncio.to_thread(server.start)
         except StoreError as error:
             # Right after a kill its last processes may still hold the data: the next look tries again.
             log.warning("database.not_started", error=str(error))
 
 
-def _ready_database(settings: Settings) -> tuple[str, Embedded | None]:
+@asynccontextmanager
+async def _processes(environment: Mapping[str, str]) -> AsyncGenerator[None]:
+    """Web and worker run inside. When one of them cannot, the block is cancelled and raises it in a group."""
+    async with asyncio.TaskGroup() as group:
+        children = [
+            group.create_task(keep_running(name, ["serve", "--role", name], environment)) for name in ("web", "worker")
+        ]
+        yield
+        for child in children:
+            child.cancel()
+
+
+class OwnServer:
+    """The server that Steelyard brings along, as this process uses it: who started it stops it, nobody else does."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._server: Embedded | None = None
+
+    def start(self) -> Embedded:
+        """Starts the server, or attaches to the one that runs. Blocks. Raises as `Embedded.start` does."""
+        with uninterrupted():
+            self._server = Embedded.start(self._data)
+        return self._server
+
+    def alive(self) -> bool:
+        """Whether it lets the application in. Blocks."""
+        return self._server is not None and self._server.alive()
+
+    def stop(self) -> None:
+        """Ends it where this process was the last to start it. Blocks."""
+        if self._server is not None and self._server.started:
+            self._server.stop()
+
+
+@contextmanager
+def _own_server(data: Path) -> Generator[tuple[Embedded, OwnServer]]:
+    server = OwnServer(data)
+    try:
+        yield server.start(), server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _ready_database(settings: Settings) -> Generator[tuple[str, OwnServer | None]]:
     """The application's URL, migrated where the owner's is known; the server too, where it is Steelyard's own."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         if settings.database_owner_url is not None:
             prepare(settings.database_owner_url.get_secret_value(), role_of(url))
-        return url, None
-    embedded = Embedded.start(settings.data)
-    prepare(embedded.owner_url, APP)
-    return embedded.app_url, embedded
+        yield url, None
+        return
+    with _own_server(settings.data) as (embedded, server):
+        prepare(embedded.owner_url, APP)
+        yield embedded.app_url, server
 
 
 def migrate(settings: Settings) -> list[str]:
     """Brings the database to this release's schema; the steps that were applied."""
     if settings.database_url is None:
-        return prepare(Embedded.start(settings.data).owner_url, APP)
+        with _own_server(settings.data) as (embedded, _):
+            return prepare(embedded.owner_url, APP)
     if settings.database_owner_url is None:
         raise ConfigError("DATABASE_OWNER_URL is not set: the tables' owner migrates, which DATABASE_URL's role is not")
     return prepare(settings.database_owner_url.get_secret_value(), role_of(settings.database_url.get_secret_value()))
@@ -103,9 +145,9 @@ def migrate(settings: Settings) -> list[str]:
 
 async def new_desk_link(settings: Settings) -> str:
     """The token of a fresh one-time link to the desk."""
-    url, _ = _ready_database(settings)
-    async with Database.open(url, size=2, name="steelyard link") as database:
-        return await new_link(database, datetime.now(UTC))
+    with _ready_database(settings) as (url, _):
+        async with Database.open(url, size=2, name="steelyard link") as database:
+            return await new_link(database, datetime.now(UTC))
 
 
 def read_policy(file: Path) -> Policy:
@@ -116,18 +158,23 @@ def read_policy(file: Path) -> Policy:
 async def adopt_policy_file(settings: Settings, file: Path, wanted: str | None) -> tuple[WorkspaceId, Policy]:
     """Puts the policy in `file` in force; in which workspace. Raises PolicyError, or ConfigError for the workspace."""
     text = _policy_text(file)
-    url, _ = _ready_database(settings)
-    async with Database.open(url, size=2, name="steelyard policy") as database:
-        async with database.cell() as conn:
-            rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
-        known = [WorkspaceId(name) for (name,) in rows]
-        if wanted is None and len(known) != 1:
-            raise ConfigError(f"cell {settings.cell} has {len(known)} workspaces: name one with --workspace")
-        workspace = WorkspaceId(wanted) if wanted is not None else known[0]
-        if workspace not in known:
-            raise ConfigError(f"{workspace} is not in cell {settings.cell}, which has {', '.join(known) or 'none yet'}")
-        async with database.transaction(workspace) as conn:
-            return workspace, await main.adopt_policy(conn, workspace, text)
+    with _ready_database(settings) as (url, _):
+        async with Database.open(url, size=2, name="steelyard policy") as database:
+            workspace = await _named(database, settings.cell, wanted)
+            async with database.transaction(workspace) as conn:
+                return workspace, await main.adopt_policy(conn, workspace, text)
+
+
+async def _named(database: Database, cell: str, wanted: str | None) -> WorkspaceId:
+    async with database.cell() as conn:
+        rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+    known = [WorkspaceId(name) for (name,) in rows]
+    if wanted is None and len(known) != 1:
+        raise ConfigError(f"cell {cell} has {len(known)} workspaces: name one with --workspace")
+    workspace = WorkspaceId(wanted) if wanted is not None else known[0]
+    if workspace not in known:
+        raise ConfigError(f"{workspace} is not in cell {cell}, which has {', '.join(known) or 'none yet'}")
+    return workspace
 
 
 def _policy_text(file: Path) -> str:
@@ -151,13 +198,10 @@ class DemoOptions(NamedTuple):
 
 def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
     """Shows Steelyard at work on a server and data of its own in `data`; the figures of what happened."""
-    embedded = Embedded.start(data)
-    try:
+    with _own_server(data) as (embedded, _):
         prepare(embedded.owner_url, APP)
         settings = Settings(cell="demo", data=data, port=port, open_to_loopback=True, log_level="warning")
         return run(_demo(settings, embedded.app_url, options, ready))
-    finally:
-        embedded.stop()
 
 
 async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
@@ -170,18 +214,6 @@ async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Calla
 
         stage = demonstration.Stage(database, connect, _processes(environment))
         return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
-
-
-@asynccontextmanager
-async def _processes(environment: Mapping[str, str]) -> AsyncGenerator[None]:
-    web = asyncio.create_task(keep_running("web", ["serve", "--role", "web"], environment))
-    worker = asyncio.create_task(keep_running("worker", ["serve", "--role", "worker"], environment))
-    try:
-        yield
-    finally:
-        for task in (web, worker):
-            task.cancel()
-        await asyncio.wait({web, worker})
 
 
 async def _connect(database: Database, settings: Settings, simulator: Simulator) -> WorkspaceId:

@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+
+from steelyard import main
 
 pytestmark = pytest.mark.slow
 
@@ -50,13 +52,24 @@ class Served:
             time.sleep(0.2)
 
     def postmaster(self) -> int:
-        [file] = self.data.glob("postgres-*/postmaster.pid")
-        return int(file.read_text().splitlines()[0])
+        return postmaster(self.data)
 
     def link(self) -> str:
-        command = [sys.executable, "-m", "steelyard", "link"]
-        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        done = steelyard(self.environment, "link")
         return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def steelyard(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "steelyard", *arguments]
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=2 * PATIENCE)
+
+
+def postmaster(data: Path) -> int:
+    """The number of the server's first process; 0 where none runs."""
+    for file in data.glob("postgres-*/postmaster.pid"):
+        with suppress(FileNotFoundError, IndexError):
+            return int(file.read_text().splitlines()[0])
+    return 0
 
 
 def processes_of(data: Path) -> list[str]:
@@ -96,14 +109,72 @@ def test_a_database_that_is_killed_comes_back(served: Served) -> None:
     while not served.link():  # reads and writes
         assert time.monotonic() < end, f"no link within {PATIENCE} s"
         time.sleep(0.5)
-    assert served.postmaster() != before
+    while served.postmaster() in (0, before):  # `link` may have been the one to start it, and ended it again
+        assert time.monotonic() < end, f"no server within {PATIENCE} s"
+        time.sleep(0.2)
     served.wait_for(401)
+    end_of(served)
+    assert processes_of(served.data) == []
 
 
 def test_nothing_stays_behind(served: Served) -> None:
     assert processes_of(served.data)
-    served.process.send_signal(signal.SIGTERM)
-    served.process.wait(PATIENCE)
+    end_of(served)
     assert served.process.returncode == 143
     assert processes_of(served.data) == []
     assert served.status("/desk") == 0
+
+
+def test_a_second_serve_leaves_the_first_ones_database_alone(served: Served) -> None:
+    before = served.postmaster()
+    second = steelyard(served.environment, "serve")  # its port is taken
+    assert second.returncode == 1
+    assert re.search(r"^steelyard: the web process ends with status", second.stderr, re.MULTILINE)
+    assert "Traceback" not in second.stderr
+    assert served.postmaster() == before
+    assert served.link()
+    assert served.postmaster() == before
+
+
+def test_commands_end_the_server_that_they_started(open_folder: Path) -> None:
+    data = open_folder / f"commands-{time.monotonic_ns()}"
+    environment = os.environ | {"STEELYARD_CELL": "eu1", "STEELYARD_DATA": str(data)}
+    assert steelyard(environment, "migrate").returncode == 0
+    assert processes_of(data) == []
+    assert steelyard(environment, "link").returncode == 0
+    assert processes_of(data) == []
+    policy = open_folder / "policy.toml"
+    policy.write_text(main.shipped_policy())
+    refused = steelyard(environment, "policy", "adopt", str(policy))
+    assert "has 0 workspaces" in refused.stderr
+    assert processes_of(data) == []
+    worker = subprocess.Popen([sys.executable, "-m", "steelyard", "serve", "--role", "worker"], env=environment)
+    end = time.monotonic() + PATIENCE
+    while not postmaster(data) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert postmaster(data)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE) == 143
+    assert processes_of(data) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("stage", ["postgres-*.new", "postgres-*", "postgres-*/postmaster.pid", "socket/.s.PGSQL.*"])
+def test_a_demo_that_is_ended_as_it_starts_leaves_nothing(open_folder: Path, stage: str, number: int) -> None:
+    folder = open_folder / f"demo-{time.monotonic_ns()}"
+    folder.mkdir()
+    folder.chmod(0o755)
+    command = [sys.executable, "-m", "steelyard", "demo", "--port", "0", "--json", "--duration", "60"]
+    demo = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(folder)}, start_new_session=True)
+    end = time.monotonic() + PATIENCE
+    while not any(folder.glob(f"steelyard-demo-*/{stage}")) and time.monotonic() < end:
+        time.sleep(0.005)
+    os.killpg(demo.pid, number)
+    assert demo.wait(PATIENCE) == (130 if number == signal.SIGINT else 143)
+    assert processes_of(folder) == []
+    assert list(folder.iterdir()) == []
+
+
+def end_of(served: Served) -> None:
+    served.process.send_signal(signal.SIGTERM)
+    served.process.wait(PATIENCE)

@@ -8,7 +8,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from types import FrameType
 from typing import Any, TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ _PAUSE = 1.0
 _TOO_SOON = 5.0
 _CHANCES = 3
 _FOREVER = -1
+_ENDED = 128 + signal.SIGTERM
 _ALLOCATIONS = 20_000
 """Containers that are made between two looks of the collector."""
 _PARENT = "STEELYARD_STARTED_BY"
@@ -77,21 +79,66 @@ async def _running(arguments: list[str], environment: Mapping[str, str]) -> Asyn
                 await process.wait()
 
 
+# Ending in order
+
+
+def end_in_order() -> None:
+    """From now on SIGTERM and SIGHUP raise SystemExit(143) where nothing else handles them, so `finally` blocks run."""
+    for number in _endings():
+        signal.signal(number, _exit)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Generator[None]:
+    """Signals that would end this process wait until the block is left: a program it starts is not left half-way.
+
+    What the block made must be known to a `finally` outside before the block is left.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Runs `work` on uvloop; SIGTERM and SIGHUP cancel it, so that what it opened and started ends with it."""
     # What was imported lives as long as the process: the collector need not look at it again and again.
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 20, 20)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_cancellable(work))
+    after: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in _endings()}
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_cancellable(work))
+    except asyncio.CancelledError:
+        after = dict.fromkeys(after, _nothing)  # it ends already: a second signal must not disturb that
+        raise
+    finally:
+        for number, handler in after.items():
+            signal.signal(number, handler)
 
 
 async def _cancellable(work: Coroutine[Any, Any, Result]) -> Result:
     task = asyncio.current_task()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _endings():
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await work
+
+
+def _endings() -> list[signal.Signals]:
+    """The signals that end this process; not those that `nohup` has it ignore."""
+    return [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    for each in _endings():
+        signal.signal(each, _nothing)
+    sys.exit(_ENDED)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Unlike SIG_IGN not inherited by programs that are started."""
 
 
 async def end_with_parent() -> None:

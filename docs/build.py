@@ -54,6 +54,7 @@ FACTS = {
     "engineer.seen": "Steelyard read the roster, and this engineer was new or differed from what was known.",
     "engineer.left": "Steelyard read the roster, and this engineer was no longer in it.",
     "team.seen": "Steelyard read the roster, and this team was new or had other members.",
+    "policy.adopted": "A policy was put in force.",
     "decision.made": "Steelyard chose an engineer for a conversation.",
     "decision.delivered": "Intercom was told of the decision.",
     "decision.overtaken": "A person or something newer was faster, so the decision was not delivered.",
@@ -65,11 +66,12 @@ OWN = {
     "steelyard.receipt": "how the delivery of a decision ended, with Intercom's answer",
     "steelyard.read_back": "a conversation as Steelyard read it",
     "steelyard.gone": "a conversation that Steelyard looked for and that is no longer there",
+    "steelyard.policy": "a policy that was put in force",
     "steelyard.roster": "all teammates and teams as Steelyard read them",
 }
 """What Steelyard's own jobs put into the inbox, for people."""
 
-_KIND = re.compile(r"(?:conversation|ticket|engineer|team|decision)\.[a-z_]+")
+_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision)\.[a-z_]+")
 
 
 def fact_kinds() -> set[str]:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 import uvicorn
 
@@ -23,13 +24,14 @@ from steelyard.jobs.processes import end_with_parent
 from steelyard.jobs.rescue import rescue
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.kit.instants import Micros, moment
+from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.routing import pages as routing_pages
 from steelyard.routing import store
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
 from steelyard.routing.policy import Policy, parse
+from steelyard.routing.receive import POLICY
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
 from steelyard.routing.tasks import QUEUES, RoutingJobs
@@ -48,8 +50,14 @@ ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("temp
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
+CONNECTION_KNOWN = 30 * SECOND
+"""How long a stored token is used without looking again."""
+
 _EXPIRE_EVERY = 3600.0
 _READ_EVERY = 300.0
+
+
+log = structlog.get_logger()
 
 
 def now() -> Micros:
@@ -71,6 +79,9 @@ async def adopt_policy(conn: Connection, workspace: WorkspaceId, text: str) -> P
     """Puts a policy in force in a workspace. Raises PolicyError where it is none."""
     policy = parse(text)
     await store.adopt_policy(conn, workspace, policy.digest, text)
+    at = now()
+    row = (f"policy {at}", {"created_at": at // SECOND, "policy": policy.digest})
+    await store.put_in_inbox(conn, workspace, POLICY, [row])
     return policy
 
 
@@ -174,18 +185,29 @@ async def run_worker_process(settings: Settings, url: str) -> None:
 async def _read_back(database: Database, jobs: RoutingJobs) -> None:
     """What no webhook told is read from Intercom: what happened unheard, and who is in which team."""
     while True:
-        async with database.cell() as conn:
-            rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
-        for (workspace,) in rows:
-            async with database.transaction(workspace) as conn:
-                await jobs.read_everything(conn, workspace)
+        with _patience("reading_back"):
+            async with database.cell() as conn:
+                rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+            for (workspace,) in rows:
+                async with database.transaction(workspace) as conn:
+                    await jobs.read_everything(conn, workspace)
         await asyncio.sleep(_READ_EVERY)
 
 
 async def _forget(database: Database) -> None:
     while True:
-        await expire(database, moment(now()))
+        with _patience("expiring"):
+            await expire(database, moment(now()))
         await asyncio.sleep(_EXPIRE_EVERY)
+
+
+@contextmanager
+def _patience(what: str) -> Generator[None]:
+    """What a round could not do without the database, the next one does."""
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        log.warning("round.left_out", what=what, error=type(error).__name__, advice="is the database up?")
 
 
 class Clients:
@@ -193,22 +215,28 @@ class Clients:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._open: dict[WorkspaceId, Intercom] = {}
+        self._open: dict[tuple[str, str], Intercom] = {}
+        self._known: dict[WorkspaceId, tuple[Intercom, Micros]] = {}
         self._notes: dict[tuple[WorkspaceId, str], bool] = {}
 
     async def of(self, workspace: WorkspaceId) -> Intercom:
-        """The workspace's Intercom. Raises ConfigError for a workspace that is not connected."""
-        client = self._open.get(workspace)
+        """The workspace's Intercom, by what was stored of it at most half a minute ago, so that a new token is used.
+
+        Raises ConfigError for a workspace that is not connected.
+        """
+        known = self._known.get(workspace)
+        if known is not None and known[1] > now():
+            return known[0]
+        async with self._database.transaction(workspace) as conn:
+            row = await (
+                await conn.execute("SELECT api_url, access_token FROM connection WHERE workspace = %s", (workspace,))
+            ).fetchone()
+        if row is None:
+            raise ConfigError(f"{workspace} is not connected to an Intercom")
+        client = self._open.get((row[0], row[1]))
         if client is None:
-            async with self._database.transaction(workspace) as conn:
-                row = await (
-                    await conn.execute(
-                        "SELECT api_url, access_token FROM connection WHERE workspace = %s", (workspace,)
-                    )
-                ).fetchone()
-            if row is None:
-                raise ConfigError(f"{workspace} is not connected to an Intercom")
-            client = self._open.setdefault(workspace, Intercom(row[0], row[1]))
+            client = self._open[row[0], row[1]] = Intercom(row[0], row[1])
+        self._known[workspace] = client, Micros(now() + CONNECTION_KNOWN)
         return client
 
     async def writes_notes(self, workspace: WorkspaceId, policy: str) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from payloads import notification
+from procrastinate.jobs import Job
 
+from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.errors import RateLimited
 from steelyard.demo.intercom import Config, Simulator, conversations, people, running, staff
@@ -16,6 +18,8 @@ from steelyard.demo.intercom.conversations import Actor
 from steelyard.demo.intercom.model import Admin, Conversation, Publish
 from steelyard.demo.intercom.seed import Seed
 from steelyard.jobs.app import job_app, run_worker
+from steelyard.jobs.retry import Retry
+from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.main import adopt_policy, clients_of, shipped_policy
@@ -119,11 +123,11 @@ class Stage:
 
         return Reconcile(self.bench.database, of, self.now)
 
-    async def deliver(self, decision: Position | None = None, *, intercom: Any = None, last_try: bool = False) -> None:
+    async def deliver(self, decision: Position | None = None, *, intercom: Any = None) -> None:
         """Delivers that decision, else the latest, a moment after it was made, and routes the receipt."""
         self.later()
         which = decision if decision is not None else self.bench.asked.delivered[-1][0]
-        await self.delivery(intercom).deliver(self.bench.workspace, which, last_try)
+        await self.delivery(intercom).deliver(self.bench.workspace, which)
         await self.bench.route()
 
     async def decided(self, body: str = "Our nameservers", **more: Any) -> Conversation:
@@ -207,7 +211,7 @@ async def test_the_reason_is_noted_once_where_the_policy_says_so(stage: Stage) -
     decision = stage.bench.asked.delivered[-1][0]
     for _ in range(3):
         stage.later()
-        await stage.delivery().deliver(stage.bench.workspace, decision, False)
+        await stage.delivery().deliver(stage.bench.workspace, decision)
     assert notes(conversation) == [
         f"<p>Weight 1 (dns): given to the engineer who carried the least, 0; next best 0. [d-{decision}]</p>"
     ]
@@ -309,7 +313,7 @@ async def test_what_happens_in_the_second_of_the_receipt_is_read_back(stage: Sta
     """Closed in the very second of the assignment, and heard of first: which came last, only Intercom knows."""
     conversation = await stage.decided()
     stage.later()
-    await stage.delivery().deliver(stage.bench.workspace, stage.bench.asked.delivered[-1][0], False)
+    await stage.delivery().deliver(stage.bench.workspace, stage.bench.asked.delivered[-1][0])
     conversations.close(stage.world, conversation, stage.lead)
     [*_, closed] = stage.webhooks
     stage.webhooks = []
@@ -343,14 +347,58 @@ async def test_too_many_calls_wait_and_go_through(stage: Stage) -> None:
     assert (await stage.decision())[0] == "delivered"
 
 
-async def test_after_the_last_try_it_is_left_to_a_person(stage: Stage) -> None:
+async def test_it_is_never_given_up_while_another_try_may_help(stage: Stage) -> None:
     conversation = await stage.decided()
     stage.simulator.faults.set({"rate_limit": 1.0})
-    await stage.deliver(last_try=True)
-    assert (await stage.decision())[:2] == ("failed", "rate_limit_exceeded")
-    assert await stage.known(conversation) == (True, None, 1)
-    await stage.bench.route(notification("admin.logged_in", {"id": "7310402"}, id="in", created_at=BEGAN + 50))
-    assert len(stage.bench.asked.delivered) == 1
+    for _ in range(3):
+        with pytest.raises(RateLimited):
+            await stage.deliver()
+    assert (await stage.decision())[0] == "pending"
+    job = Job(id=1, queue="deliver", lock=None, queueing_lock=None, task_name="routing.deliver", attempts=10_000)
+    assert Retry().get_retry_decision(exception=OSError(), job=job) is not None
+    assert Retry(10).get_retry_decision(exception=OSError(), job=job) is None
+    stage.simulator.faults.set({"rate_limit": 0.0})
+    await stage.deliver()
+    assert assigned(stage, conversation) == [("api", (await stage.decision())[2])]
+
+
+async def test_attributes_that_are_refused_keep_nobody_waiting(stage: Stage) -> None:
+    conversation = await stage.decided()
+    stage.world.attributes.clear()
+    await stage.deliver()
+    assert (await stage.decision())[0] == "delivered"
+    assert assigned(stage, conversation) == [("api", (await stage.decision())[2])]
+
+
+async def test_a_conversation_that_was_moved_to_another_team_is_decided_again(stage: Stage) -> None:
+    conversation = await stage.decided()
+    _, _, winner = await stage.decision()
+    first = stage.bench.asked.delivered[-1][0]
+    team = next(each for each in stage.world.teams.values() if winner not in each.members)
+    stage.later()
+    conversations.assign(stage.world, conversation, stage.lead, team=team.id)
+    await stage.deliver(first)  # the webhook is not heard yet
+    assert (await stage.decision(first))[:2] == ("overtaken", "moved to another team")
+    await stage.hear()
+    await stage.deliver()
+    assert conversation.admin in team.members
+
+
+async def test_a_workspace_that_is_not_connected_keeps_its_decisions(stage: Stage) -> None:
+    await stage.decided()
+    assert await stage.bench.rows("DELETE FROM connection RETURNING app_id")
+    with pytest.raises(ConfigError):
+        await stage.deliver()
+    assert (await stage.decision())[0] == "pending"
+
+
+async def test_a_new_token_is_used(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "CONNECTION_KNOWN", 0)
+    async with clients_of(stage.bench.database) as clients:
+        before = await clients.of(stage.bench.workspace)
+        assert await clients.of(stage.bench.workspace) is before
+        await stage.bench.rows("UPDATE connection SET access_token = 'another' RETURNING 1")
+        assert await clients.of(stage.bench.workspace) is not before
 
 
 async def test_an_engineer_who_left_is_not_asked_for_ever(stage: Stage) -> None:
@@ -371,6 +419,20 @@ async def test_an_engineer_who_left_is_not_asked_for_ever(stage: Stage) -> None:
     assert outcome == "delivered"
     assert second != winner
     assert conversation.admin == second
+
+
+async def test_what_was_refused_is_tried_again_with_the_next_reading(stage: Stage) -> None:
+    conversation = await stage.decided()
+    _, _, winner = await stage.decision()
+    staff.remove(stage.world, stage.world.admins[winner])
+    await stage.deliver()
+    await stage.hear()
+    stage.later(300)
+    await stage.reconcile.open_conversations(stage.bench.workspace)
+    await stage.bench.route()
+    await stage.deliver()
+    assert (await stage.decision())[0] == "delivered"
+    assert conversation.admin not in (0, winner)
 
 
 async def test_a_conversation_that_is_gone_is_no_longer_asked_for(stage: Stage) -> None:

@@ -24,6 +24,7 @@ from steelyard.adapters.intercom.signature import sign, verify
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import Micros
 from steelyard.main import uvicorn_config
+from steelyard.routing import ingest
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import LARGEST_BATCH, LARGEST_BODY, Ingest, Owner, Row
 from steelyard.store.database import Database
@@ -495,6 +496,67 @@ async def test_the_largest_body_goes_through(door: Door, workspace: WorkspaceId)
         assert len(body) == size
         assert (await door.post(body)).status_code == status
     assert len(await door.stored(workspace)) == 1
+
+
+async def test_strangers_can_make_it_hold_only_so_many_halves_and_so_long(
+    door: Door, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "SLOWEST_BODY", 0.3)
+    monkeypatch.setattr(ingest, "MOST_READING", 3)
+
+    async def half(statuses: list[int]) -> None:
+        parts = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+        async def receive() -> dict[str, Any]:
+            return parts.pop() if parts else await asyncio.Event().wait()
+
+        async def send(message: dict[str, Any]) -> None:
+            statuses.append(message.get("status", 0))
+
+        scope, _ = asgi(b"", [])
+        await door.ingest(scope, receive, send)
+
+    held: list[int] = []
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(half(held))
+        await asyncio.sleep(0.05)
+        more: list[int] = []
+        await half(more)
+        assert more[0] == 503
+        whole: list[int] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            whole.append(message.get("status", 0))
+
+        await door.ingest(*asgi(told("whole"), signed(told("whole"))), send)
+        assert whole[0] == 200
+    assert sorted(each for each in held if each) == [400, 400, 400]
+
+
+async def test_more_than_may_wait_is_sent_again_later(
+    door: Door, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MOST_PENDING", 1)
+    door.inbox.open.clear()
+    first = asyncio.create_task(door.post(told("n1")))
+    await door.held_back()
+    second = asyncio.create_task(door.post(told("n2")))
+    await asyncio.sleep(0.05)
+    assert (await door.post(told("n3"))).status_code == 503
+    door.inbox.open.set()
+    assert [(await first).status_code, (await second).status_code] == [200, 200]
+
+
+async def test_a_ping_needs_no_id(door: Door, workspace: WorkspaceId) -> None:
+    for body in (
+        {"app_id": "a86dr8yl", "topic": "ping", "id": None, "data": {"item": {"message": "zen"}}},
+        {"app_id": "a86dr8yl", "topic": "ping", "data": {"item": {"message": "another"}}},
+    ):
+        assert (await door.post(json.dumps(body).encode())).status_code == 200
+    assert len(await door.stored(workspace)) == 2
+    nameless = {"app_id": "a86dr8yl", "topic": CREATED, "id": None}
+    assert (await door.post(json.dumps(nameless).encode())).status_code == 400
 
 
 # Over a real socket

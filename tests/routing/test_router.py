@@ -19,6 +19,7 @@ from payloads import (
 )
 
 from steelyard.kit.ids import Position
+from steelyard.main import adopt_policy, shipped_policy
 from steelyard.routing import replay, router
 
 ASSIGNED = "conversation.admin.assigned"
@@ -175,3 +176,32 @@ async def test_away_and_back_in_one_second_are_read_from_intercom(bench) -> None
     assert bench.asked.rosters == 1
     await bench.route(roster([admin(1)], at=BEGAN + 5), created(10))
     assert await bench.owners() == {10: 1}
+
+
+async def test_a_policy_that_is_adopted_gives_what_waits(bench) -> None:
+    await bench.route(roster([admin(1)]))
+    await bench.route(notification("admin.logged_out", admin(1), id="out", created_at=BEGAN + 1), created(10))
+    assert await bench.owners() == {10: None}
+    async with bench.database.transaction(bench.workspace) as conn:
+        text = shipped_policy().replace('logged_out = "away"', 'logged_out = "available"')
+        await adopt_policy(conn, bench.workspace, text)
+    await bench.route()
+    assert await bench.owners() == {10: 1}
+    [(position,)] = await bench.rows("SELECT decision FROM decision")
+    assert (await replay.explain(bench.database, bench.workspace, Position(position))).identical
+
+
+async def test_a_team_that_is_not_known_is_asked_for(bench) -> None:
+    await bench.route(roster([admin(1)]))
+    await bench.route(created(10, team_assignee_id=7))
+    assert bench.asked.rosters == 1
+    teams = [{"type": "team", "id": "7", "name": "New", "admin_ids": [1]}]
+    await bench.route(roster([admin(1)], teams, at=BEGAN + 2))
+    assert await bench.owners() == {10: 1}
+
+
+async def test_a_team_that_is_gone_has_nobody(bench) -> None:
+    teams = [{"type": "team", "id": "7", "name": "Old", "admin_ids": [1]}]
+    await bench.route(roster([admin(1)], teams), roster([admin(1)], at=BEGAN + 300))
+    await bench.route(created(10, team_assignee_id=7))
+    assert await bench.owners() == {10: None}

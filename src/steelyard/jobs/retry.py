@@ -14,18 +14,18 @@ LONGEST_PAUSE = 60
 
 
 class Retry(BaseRetryStrategy):
-    """`attempts` tries in all, with pauses of 1, 2, 4 … 60 seconds, or until the time that a RemoteError names."""
+    """`attempts` tries in all (None: no end), with pauses of 1, 2, 4 … 60 seconds, or until a RemoteError says."""
 
-    def __init__(self, attempts: int) -> None:
+    def __init__(self, attempts: int | None = None) -> None:
         self._attempts = attempts
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """The next try; None when there was the last one, or when another would fail the same way."""
-        if job.attempts + 1 >= self._attempts:
+        if self._attempts is not None and job.attempts + 1 >= self._attempts:
             return None
         if isinstance(exception, RemoteError):
             if exception.permanent:
                 return None
             if exception.retry_at is not None:
                 return RetryDecision(retry_at=datetime.fromtimestamp(exception.retry_at, UTC))
-        return RetryDecision(retry_in={"seconds": min(2**job.attempts, LONGEST_PAUSE)})
+        return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 10), LONGEST_PAUSE)})

@@ -25,7 +25,7 @@ from steelyard.routing.model import (
     Text,
     Weighed,
 )
-from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
+from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenPolicy, SeenRoster, SeenTeam, Settled
 from steelyard.routing.state import State
 
 
@@ -68,6 +68,9 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
             changes = _take_team(state, seen)
         case SeenRoster():
             changes = _take_roster(state, seen)
+        case SeenPolicy():
+            fact = _record(state, "policy.adopted", _micros(seen.at), None, None, {"policy": seen.policy})
+            changes = Changes((fact,))
     if changes.late or not state.standings:
         return changes
     return _choose_for(state, changes, state.waiting_in_order(), scale.policy, now)
@@ -167,7 +170,9 @@ def _take_roster(state: State, seen: SeenRoster) -> Changes:
         known = state.engineers.get(each.id)
         if known is None or differs(known, merge_engineer(known, each)):
             facts.extend(_take_engineer(state, each).facts)
-    for team in seen.teams:
+    listed = {each.team.id for each in seen.teams}
+    gone = [SeenTeam(Team(id, ()), seen.at) for id, each in state.teams.items() if id not in listed and each.members]
+    for team in (*seen.teams, *gone):
         if state.teams.get(team.team.id) != team.team:
             facts.extend(_take_team(state, team).facts)
     return Changes(tuple(facts), late=not facts)

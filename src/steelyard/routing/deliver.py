@@ -15,16 +15,13 @@ from typing import Any, Protocol
 from psycopg.rows import class_row
 from structlog import get_logger
 
-from steelyard.kit.errors import RemoteError
-from steelyard.kit.ids import ConversationId, EngineerId, Position, WorkspaceId, numeric_id
+from steelyard.kit.errors import ConfigError, RemoteError
+from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload, store
 from steelyard.routing.receive import RECEIPT
 from steelyard.routing.store import INBOX
 from steelyard.store.database import Database
-
-ATTEMPTS = 60
-"""Tries of one delivery before it is given up as failed: with the pauses between them, most of an hour."""
 
 log = get_logger()
 
@@ -59,9 +56,11 @@ class Errand:
     winner: EngineerId
     topic: str
     weight: int
+    team: TeamId | None
     winner_load: int
     runner_up_load: int | None
     actor: int
+    """0: the workspace is not connected."""
     policy: str
     wanted: bool
     """Whether it still stands: Intercom shows it, by an earlier try, or nothing newer has answered it."""
@@ -83,8 +82,8 @@ class Delivery:
         self._writes_notes = writes_notes
         self._clock = clock
 
-    async def deliver(self, workspace: WorkspaceId, decision: Position, last_try: bool) -> None:
-        """Delivers one decision. Raises RemoteError where another try may help and this was not the last."""
+    async def deliver(self, workspace: WorkspaceId, decision: Position) -> None:
+        """Delivers one decision. Raises RemoteError where another try may help; it is never given up."""
         errand = await self._errand(workspace, decision)
         if errand is None:
             return
@@ -93,7 +92,7 @@ class Delivery:
         try:
             outcome, reason, answer = await self._tell(workspace, decision, errand)
         except RemoteError as error:
-            if not error.permanent and not last_try:
+            if not error.permanent:
                 raise
             log.warning("delivery.failed", workspace=workspace, decision=decision, code=error.code)
             outcome, reason, answer = "failed", error.code or type(error).__name__, {}
@@ -101,18 +100,30 @@ class Delivery:
 
     async def _tell(self, workspace: WorkspaceId, decision: Position, errand: Errand) -> tuple[str, str, Json]:
         intercom = await self._intercom(workspace)
-        attributes = {"weight": errand.weight, "topic": errand.topic, "decision": int(decision)}
-        answer = await intercom.update_conversation(errand.conversation, attributes)
+        answer = await self._describe(intercom, workspace, decision, errand)
         assignee = numeric_id(answer.get("admin_assignee_id"))
         if assignee is not None and assignee != errand.winner:
             return "overtaken", "assigned by a person", answer
         if assignee is None:
             if answer.get("state") != "open":
                 return "overtaken", "no longer open", answer
+            if numeric_id(answer.get("team_assignee_id")) != errand.team:
+                return "overtaken", "moved to another team", answer
             answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
         if await self._writes_notes(workspace, errand.policy):
             await self._note(intercom, decision, errand)
         return "delivered", "", answer
+
+    async def _describe(self, intercom: Intercom, workspace: WorkspaceId, decision: Position, errand: Errand) -> Json:
+        """Writes the attributes; the conversation as it is now. An attribute that is refused keeps nobody waiting."""
+        attributes = {"weight": errand.weight, "topic": errand.topic, "decision": int(decision)}
+        try:
+            return await intercom.update_conversation(errand.conversation, attributes)
+        except RemoteError as error:
+            if not error.permanent:
+                raise
+            log.warning("delivery.attributes_refused", workspace=workspace, decision=decision, code=error.code)
+            return await intercom.conversation(errand.conversation)
 
     async def _note(self, intercom: Intercom, decision: Position, errand: Errand) -> None:
         mark = f"[d-{decision}]"
@@ -125,19 +136,23 @@ class Delivery:
     async def _errand(self, workspace: WorkspaceId, decision: Position) -> Errand | None:
         async with self._database.transaction(workspace) as conn, conn.cursor(row_factory=class_row(Errand)) as cursor:
             await cursor.execute(
-                """SELECT decision.conversation, winner, decision.topic, decision.weight, winner_load, runner_up_load,
-                          actor, decision.policy,
+                """SELECT decision.conversation, winner, decision.topic, decision.weight, decision.team, winner_load,
+                          runner_up_load, coalesce(actor, 0) AS actor, decision.policy,
                           coalesce((value #>> '{12,0}')::bigint = decision.decision, false)
                           OR coalesce((value ->> 3)::bigint = winner, false) AND NOT EXISTS (
                               SELECT FROM decision AS newer
                               WHERE newer.workspace = decision.workspace AND newer.conversation = decision.conversation
                                     AND newer.decision > decision.decision
                           ) AS wanted
-                   FROM decision JOIN connection USING (workspace) JOIN conversation USING (workspace, conversation)
+                   FROM decision JOIN conversation USING (workspace, conversation)
+                        LEFT JOIN connection USING (workspace)
                    WHERE decision.workspace = %s AND decision.decision = %s AND outcome = 'pending'""",
                 (workspace, decision),
             )
-            return await cursor.fetchone()
+            errand = await cursor.fetchone()
+        if errand is not None and not errand.actor:
+            raise ConfigError(f"{workspace} is not connected to an Intercom: decision {decision} waits until it is")
+        return errand
 
     async def _settle(
         self, workspace: WorkspaceId, decision: Position, errand: Errand, outcome: str, reason: str, answer: Json

@@ -10,13 +10,14 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, nume
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload
 from steelyard.routing.model import CREATED, READ, WEBHOOK, Order, Override, Phase, Team, Text
-from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
+from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenPolicy, SeenRoster, SeenTeam, Settled
 from steelyard.routing.weigh import parse_weight_note, parse_weight_tag
 
 OURS = ("weight", "topic", "decision")
 """The conversation attributes that Steelyard writes. They weigh nothing, or it would weigh itself."""
 
 RECEIPT, READ_BACK, GONE, ROSTER = "steelyard.receipt", "steelyard.read_back", "steelyard.gone", "steelyard.roster"
+POLICY = "steelyard.policy"
 """What Steelyard's own jobs put into the inbox: how a delivery ended; a conversation read, or not found; the roster."""
 
 OUTCOMES = ("delivered", "overtaken", "failed")
@@ -65,6 +66,9 @@ def receive(body: bytes, received_at: int, reader: Reader) -> Received:
     topic = payload.text(whole.get("topic"), 200)
     if topic == ROSTER:
         return _roster(whole, received_at)
+    if topic == POLICY:
+        at = payload.seconds(whole.get("created_at"), received_at)
+        return SeenPolicy(payload.text(whole.get("policy"), 64), at)
     if topic == RECEIPT:
         return _receipt(whole, received_at, reader)
     item = payload.mapping(payload.mapping(whole.get("data")).get("item"))

@@ -123,8 +123,8 @@ async def _pages(found: AsyncIterator[Json]) -> AsyncIterator[dict[ConversationI
 
 
 def _is_known(known: Conversation | None, found: Json) -> bool:
-    if known is None or known.deleted:
-        return False
+    if known is None or known.deleted or known.failed is not None:
+        return False  # what Intercom refused may have been mended since: reading it has it decided again
     team, assignee = numeric_id(found.get("team_assignee_id")), numeric_id(found.get("admin_assignee_id"))
     shown = (found.get("updated_at"), found.get("state"), team, assignee)
     return shown == (known.order.updated_at, known.phase, known.team, known.assignee)

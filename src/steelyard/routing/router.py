@@ -148,6 +148,8 @@ class Router:
             batch.changes.append(changes)
             batch.handled.append(store.Handled(item.seq, "late" if changes.late else "fact"))
             _collect(batch, cached, seen, changes)
+            if isinstance(seen, SeenConversation) and _is_of_unknown_team(state, seen):
+                batch.unsure_of_roster = True
         return batch
 
     async def _record(
@@ -224,6 +226,11 @@ def _conversation_of(seen: Seen | AskFor | Ignored) -> ConversationId | None:
             return seen.conversation
         case _:
             return None
+
+
+def _is_of_unknown_team(state: State, seen: SeenConversation) -> bool:
+    """Whether it waits for a team that nobody has told of: no webhook does."""
+    return seen.team is not None and seen.team not in state.teams and seen.id in state.waiting
 
 
 def _known(state: State, recorded: dict[ConversationId, Conversation], id: ConversationId) -> Conversation | None:

@@ -90,4 +90,11 @@ class SeenRoster(NamedTuple):
     order: Order
 
 
-Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | Settled
+class SeenPolicy(NamedTuple):
+    """A policy was put in force: who waits may be given to somebody now."""
+
+    policy: str
+    at: int
+
+
+Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | Settled

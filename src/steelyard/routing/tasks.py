@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from procrastinate import App, JobContext
+from procrastinate import App
 from psycopg import AsyncConnection
 
 from steelyard.jobs.app import defer_all
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import ConversationId, Position, WorkspaceId
-from steelyard.routing.deliver import ATTEMPTS, Delivery
+from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 
 DELIVER, READ = "deliver", "read"
@@ -26,10 +26,9 @@ class RoutingJobs:
     """Routing's tasks on one Procrastinate app, and the router's way to them."""
 
     def __init__(self, app: App, delivery: Delivery, reconcile: Reconcile) -> None:
-        @app.task(name="routing.deliver", queue=DELIVER, retry=Retry(ATTEMPTS), pass_context=True)
-        async def deliver(context: JobContext, workspace: str, decision: int) -> None:
-            last_try = context.job.attempts + 1 >= ATTEMPTS
-            await delivery.deliver(WorkspaceId(workspace), Position(decision), last_try)
+        @app.task(name="routing.deliver", queue=DELIVER, retry=Retry())
+        async def deliver(workspace: str, decision: int) -> None:
+            await delivery.deliver(WorkspaceId(workspace), Position(decision))
 
         @app.task(name="routing.read_conversation", queue=READ, retry=Retry(10))
         async def read_conversation(workspace: str, conversation: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from steelyard.kit.errors import ConfigError
@@ -56,6 +59,16 @@ class Settings(BaseModel):
         pairs = [pair.partition("=") for pair in cells.split(",") if pair.strip()]
         return {name.strip(): host.strip() for name, _, host in pairs}
 
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _is_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _can_be_read(url.get_secret_value()):
+            raise ValueError(
+                "it cannot be read as postgresql://role:password@host:port/database; "
+                "write @, / and % in a password as %40, %2F and %25"
+            )
+        return url
+
     @field_validator("host")
     @classmethod
     def _is_loopback(cls, host: str) -> str:
@@ -104,6 +117,15 @@ def to_environment(settings: Settings) -> dict[str, str]:
         if value is not None:
             found[environment_name(field)] = str(value)
     return found
+
+
+def _can_be_read(url: str) -> bool:
+    """Whether libpq would find in `url` what was meant. What it takes for a host or a port it shows in its messages."""
+    try:
+        found = conninfo_to_dict(url)
+    except psycopg.Error:
+        return False
+    return "@" not in str(found.get("host", "")) and re.fullmatch(r"[\d,]*", str(found.get("port", ""))) is not None
 
 
 def _read(name: str, file: Path) -> str:

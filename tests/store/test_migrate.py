@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from steelyard.kit.errors import SchemaError, StoreError
 from steelyard.store import migrate
+from steelyard.store.database import Database
 from steelyard.store.embedded import APP, OWNER
 from steelyard.store.migrate import Step, check, prepare, steps
 
@@ -175,6 +177,28 @@ def test_a_missing_application_role_is_named(owner_url: str) -> None:
         prepare(owner_url, "nobody_there")
     with pytest.raises(StoreError, match="cannot name"):
         prepare(owner_url, "it's")
+
+
+UNREACHABLE = [
+    ("postgresql://someone:s3cret@127.0.0.1:1/none", r"cannot be reached.*127\.0\.0\.1"),
+    ("postgresql//someone:s3cret@127.0.0.1/none", "cannot be reached.* its URL cannot be read"),
+    ("postgresql://someone:s3cret@127.0.0.1:1/none?sslmode=odd", 'cannot be reached.*"odd"'),
+]
+
+
+@pytest.mark.parametrize(("url", "told"), UNREACHABLE)
+async def test_a_server_out_of_reach_is_told_in_a_sentence(url: str, told: str) -> None:
+    with pytest.raises(StoreError, match=told) as refused:
+        async with Database.open(url):
+            pass
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(("url", "told"), [UNREACHABLE[0], UNREACHABLE[2]])
+def test_an_owner_out_of_reach_is_told_in_a_sentence(url: str, told: str) -> None:
+    with pytest.raises(StoreError, match=f"{told}.*DATABASE_OWNER_URL") as refused:
+        prepare(url, APP)
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_the_migrations_are_numbered_without_gaps() -> None:

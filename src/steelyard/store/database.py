@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from steelyard.kit.errors import StoreError
 from steelyard.kit.ids import WorkspaceId
-from steelyard.store.migrate import check_connection
+from steelyard.store.migrate import check_connection, said
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -107,9 +107,9 @@ class Database:
         try:
             async with await AsyncConnection[tuple[Any, ...]].connect(url, autocommit=True, **CONNECTING) as first:
                 await check_connection(first)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             raise StoreError(
-                f"the database cannot be reached: {error}. Is it running, and is DATABASE_URL right?"
+                f"the database cannot be reached: {said(error)}. Is it running, and is DATABASE_URL right?"
             ) from None
         database = cls(url, pool, name)
         await pool.open()

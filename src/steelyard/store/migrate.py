@@ -53,14 +53,15 @@ def prepare(owner_url: str, app_role: str, cell_role: str = "steelyard_cell") ->
     """Migrates as the owner and returns the names of the steps that ran. Safe to call from many starters at once.
 
     `app_role` must exist; `cell_role` is made when missing if the owner may. Blocks.
-    Raises SchemaError for a newer or changed schema, StoreError for roles that do not fit.
+    Raises SchemaError for a newer or changed schema, StoreError for roles that do not fit and
+    for a server that cannot be reached.
     """
     if role_of(owner_url) == app_role:
         raise SuperuserError(
             f"{app_role} cannot be both the owner and the application: an owner sees past row-level security. "
             "Let DATABASE_URL log in as a plain role of its own"
         )
-    with psycopg.connect(owner_url, autocommit=True, connect_timeout=10) as conn:
+    with _connect(owner_url) as conn:
         _require_roles(conn, app_role, cell_role)
         with conn.transaction():
             conn.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -74,6 +75,24 @@ def prepare(owner_url: str, app_role: str, cell_role: str = "steelyard_cell") ->
             if pending:
                 _apply(conn, pending, dict((number, name) for number, name, _ in applied), app_role, cell_role)
             return [step.name for step in pending]
+
+
+def _connect(owner_url: str) -> Connection:
+    try:
+        return psycopg.connect(owner_url, autocommit=True, connect_timeout=10)
+    except psycopg.Error as error:
+        raise StoreError(
+            f"the database cannot be reached as its owner: {said(error)}. "
+            "Is it running, and is DATABASE_OWNER_URL right?"
+        ) from None
+
+
+def said(error: psycopg.Error) -> str:
+    """What libpq or the server said; nothing of a URL that cannot be read, since it may hold a password."""
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return "its URL cannot be read"
+    lines = [line for line in str(error).splitlines() if not line.startswith("\t")]  # without libpq's hints
+    return " ".join(" ".join(lines).split()).rstrip(".")
 
 
 async def check(app_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -16,7 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from steelyard import main
+from steelyard import main, operations
+from steelyard.jobs.processes import ProcessError
 
 pytestmark = pytest.mark.slow
 
@@ -173,6 +175,13 @@ def test_a_demo_that_is_ended_as_it_starts_leaves_nothing(open_folder: Path, sta
     assert demo.wait(PATIENCE) == (130 if number == signal.SIGINT else 143)
     assert processes_of(folder) == []
     assert list(folder.iterdir()) == []
+
+
+async def test_processes_that_cannot_start_end_what_waits_for_them() -> None:
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.timeout(PATIENCE), operations._processes({"STEELYARD_CELL": "no cell!"}):
+            await asyncio.Event().wait()
+    assert ended.group_contains(ProcessError, match="as it starts", depth=1)
 
 
 def end_of(served: Served) -> None:

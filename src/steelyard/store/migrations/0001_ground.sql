@@ -66,7 +66,6 @@ CREATE TABLE conversation (
     PRIMARY KEY (workspace, conversation)
 ) WITH (fillfactor = 80);
 CREATE INDEX conversation_open ON conversation (workspace) WHERE open;
-CREATE INDEX conversation_version ON conversation (workspace, version);
 
 CREATE TABLE engineer (
     workspace text NOT NULL,

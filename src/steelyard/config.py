@@ -21,12 +21,34 @@ PLAIN = ("DATABASE_URL", "DATABASE_OWNER_URL")
 """Settings whose names carry no prefix, since everybody's tools know them."""
 
 
+def default_keys() -> Path:
+    """Where the key files lie: for root in /etc, else in the user's configuration. Never beside the database."""
+    if os.geteuid() == 0:
+        return Path("/etc/steelyard/keys")
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "steelyard" / "keys"
+
+
 class Settings(BaseModel):
     """The settings of one process. `NAME_FILE` instead of `NAME` reads a value from a file, for secrets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cell: str = Field(description="This cell's name, such as `eu1`: part of every workspace id and webhook address.")
+    region: str | None = Field(
+        default=None,
+        pattern="us|eu|au",
+        description="The region this cell is in, `us`, `eu` or `au`: only workspaces of that region can be connected.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern="https://[^/?#]+",
+        description="The address under which Intercom reaches `/hooks`, such as `https://eu1.example.com`.",
+    )
+    intercom_url: str | None = Field(
+        default=None,
+        pattern=r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?",
+        description="Another Intercom than the region's, on this machine only: a simulated one to try things out with.",
+    )
     cells: dict[str, str] = Field(
         default={}, description="Where the other cells answer: `us1=us1.example.com,au1=au1.example.com`."
     )
@@ -37,12 +59,38 @@ class Settings(BaseModel):
         default=None, description="PostgreSQL as the owner, to migrate. Without it, a start only checks the schema."
     )
     data: Path = Field(default_factory=default_data, description="The folder of the server that Steelyard runs itself.")
+    keys: Path = Field(
+        default_factory=default_keys,
+        description="The folder of the key files `web.keys` and `worker.keys`, which open the stored secrets.",
+    )
     host: str = Field(default="127.0.0.1", description="The address the web process listens on.")
     port: int = Field(default=8420, ge=0, le=65535, description="The port the web process listens on.")
     open_to_loopback: bool = Field(
         default=False, description="Whether this machine may see the desk without a one-time link. The demo sets it."
     )
     deliveries: int = Field(default=16, ge=1, le=200, description="Deliveries to Intercom that a worker does at once.")
+    alarms: SecretStr | None = Field(
+        default=None,
+        description="Where alarms are told: Apprise addresses, one per line (Slack, Teams, e-mail and others).",
+    )
+    alarm_undelivered: int = Field(
+        default=60,
+        ge=5,
+        le=86_400,
+        description="Seconds that a decision may wait for its delivery before it is an alarm.",
+    )
+    alarm_drift: int = Field(
+        default=20, ge=1, description="Conversations that one reading may find changed unheard before it is an alarm."
+    )
+    alarm_silence: int = Field(
+        default=30,
+        ge=5,
+        le=1440,
+        description="Minutes without a webhook, at a time of the week that usually has some, before it is an alarm.",
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Where a worker shows its metrics on this machine. 0: nowhere."
+    )
     log_level: str = Field(default="info", pattern="debug|info|warning|error", description="The least that is logged.")
 
     @field_validator("cell")

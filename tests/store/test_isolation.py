@@ -25,6 +25,8 @@ CROSSING = {
     "expire_inbox",
     "expire_conversation_text",
     "expire_teammate_name",
+    "expire_reading",
+    "expire_alarm",
 }
 VALUES = {
     "text": "'x'",
@@ -168,7 +170,15 @@ async def test_only_the_known_functions_cross(superuser_url: str) -> None:
     }
     assert roles == [(APP, False, True), (CELL, False, False)]
     assert may_create == (False, False)
-    assert {name for (name,) in readable} == {"connection", "workspace", "inbox", "conversation_text", "teammate_name"}
+    assert {name for (name,) in readable} == {
+        "connection",
+        "workspace",
+        "inbox",
+        "conversation_text",
+        "teammate_name",
+        "reading",
+        "alarm",
+    }
 
 
 async def test_the_application_cannot_become_another_role(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 SteelyardError
 ├── ConfigError          a setting is missing or wrong
+├── KeyFileError         a secret cannot be sealed or opened
 ├── PolicyError          policy.toml cannot be read as a policy
 ├── StoreError           the database cannot be used as it is
 │   ├── SuperuserError   the application's role ignores row-level security
@@ -22,6 +23,10 @@ class SteelyardError(Exception):
 
 class ConfigError(SteelyardError):
     """A setting is missing or wrong."""
+
+
+class KeyFileError(SteelyardError):
+    """A secret cannot be sealed or opened: its key file is missing, damaged, or another one."""
 
 
 class PolicyError(SteelyardError):

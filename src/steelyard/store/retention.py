@@ -67,6 +67,20 @@ TABLES = (
         sql.SQL("SELECT expire_teammate_name(%(before)s, %(most)s)"),
     ),
     Table(
+        "reading",
+        _W,
+        timedelta(days=90),
+        "readings of Intercom with the drift they found: numbers only, long enough to see a trend",
+        sql.SQL("SELECT expire_reading(%(before)s, %(most)s)"),
+    ),
+    Table(
+        "alarm",
+        _W,
+        timedelta(days=365),
+        "what was wrong and when it was over: numbers and codes only; what is still wrong stays",
+        sql.SQL("SELECT expire_alarm(%(before)s, %(most)s)"),
+    ),
+    Table(
         "desk_link",
         _C,
         timedelta(0),

@@ -16,7 +16,9 @@ from typing import Any
 import psycopg
 
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
+from steelyard.routing.connections import secret_place
 from steelyard.store.embedded import APP, Embedded
+from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file
 from steelyard.store.migrate import prepare
 
 ROUNDS = 5
@@ -40,8 +42,15 @@ def server() -> Generator[Embedded]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_workspace(url: str, app_id: str = "a86dr8yl") -> WorkspaceId:
-    """A workspace with that app id, connected to nothing."""
+def add_keys(folder: Path) -> Path:
+    """The folder of fresh key files, inside `folder`."""
+    for name in (WEB, WORKER):
+        add_key(key_file(folder / "keys", name))
+    return folder / "keys"
+
+
+def add_workspace(url: str, keys: Path, app_id: str = "a86dr8yl") -> WorkspaceId:
+    """A workspace with that app id, connected to nothing, its secrets sealed under the key files in `keys`."""
     workspace = workspace_id(CellId(CELL), app_id)
     with psycopg.connect(url) as conn:
         conn.execute("SELECT set_config('steelyard.workspace', %s, true)", (workspace,))
@@ -49,7 +58,7 @@ def add_workspace(url: str, app_id: str = "a86dr8yl") -> WorkspaceId:
         conn.execute(
             "INSERT INTO connection (workspace, app_id, name, region, api_url, client_secret, access_token, actor)"
             " VALUES (%s, %s, 'Bench', 'eu', 'http://127.0.0.1:9', %s, 'token', 1)",
-            (workspace, app_id, SECRET),
+            (workspace, app_id, Keys(key_file(keys, WEB)).seal(SECRET, secret_place(workspace))),
         )
     return workspace
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import tempfile
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from _ground import add_workspace, median, result, rounds, say, server
+from _ground import add_keys, add_workspace, median, result, rounds, say, server
 from steelyard import main
 from steelyard.jobs.app import job_app
 from steelyard.jobs.processes import run as run_until_done
@@ -175,7 +177,7 @@ def payload(id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def run(url: str) -> None:
+async def run(url: str, keys: Path) -> None:
     """The rounds, then the explanations."""
     app = job_app(url)
     async with Database.open(url, size=4) as database, app.open_async():
@@ -187,7 +189,7 @@ async def run(url: str) -> None:
             return False
 
         jobs = RoutingJobs(app, Delivery(database, nobody, no_notes, clock), Reconcile(database, nobody, clock))
-        desks = [Desk(database, jobs, add_workspace(url, f"size-{size}"), size) for size in SIZES]
+        desks = [Desk(database, jobs, add_workspace(url, keys, f"size-{size}"), size) for size in SIZES]
         for desk in desks:
             await desk.fill()
             await desk.put()
@@ -266,5 +268,5 @@ async def statements(desk: Desk) -> int:
 
 
 if __name__ == "__main__":
-    with server() as embedded:
-        run_until_done(run(embedded.app_url))
+    with server() as embedded, tempfile.TemporaryDirectory() as folder:
+        run_until_done(run(embedded.app_url, add_keys(Path(folder))))

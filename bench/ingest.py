@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from _ground import CELL, SECRET, add_workspace, cpu_seconds, median, result, rounds, say, server
+from _ground import CELL, SECRET, add_keys, add_workspace, cpu_seconds, median, result, rounds, say, server
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.embedded import DATABASE
 
@@ -62,9 +62,10 @@ def main() -> None:
     latencies: list[float] = []
     with server() as embedded, tempfile.TemporaryDirectory() as folder:
         url, superuser = embedded.app_url, make_conninfo(embedded.superuser_url, dbname=DATABASE)
-        workspace = add_workspace(url)
+        keys = add_keys(Path(folder))
+        workspace = add_workspace(url, keys)
         ours = ["-m", "steelyard", "serve", "--role", "web"]
-        with process(ours, url, "") as web, process([str(HERE / "_bare.py")], url, "port") as bare:
+        with process(ours, url, keys) as web, process([str(HERE / "_bare.py")], url, keys, "port") as bare:
             for warm in (web, bare):
                 load(warm, Path(folder))
             for number in rounds():
@@ -89,7 +90,7 @@ def main() -> None:
 
 
 @contextmanager
-def process(arguments: list[str], url: str, port_argument: str) -> Generator[Web]:
+def process(arguments: list[str], url: str, keys: Path, port_argument: str = "") -> Generator[Web]:
     """A web process on a free port, answering."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -97,6 +98,7 @@ def process(arguments: list[str], url: str, port_argument: str) -> Generator[Web
     environment = os.environ | {
         "DATABASE_URL": url,
         "STEELYARD_CELL": CELL,
+        "STEELYARD_KEYS": str(keys),
         "STEELYARD_PORT": str(port),
         "STEELYARD_LOG_LEVEL": "warning",
     }

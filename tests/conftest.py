@@ -16,8 +16,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
+from steelyard.routing.connections import Link, write_link
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP, OWNER, Embedded
+from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file
 from steelyard.store.migrate import prepare
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
@@ -101,8 +103,23 @@ async def database(app_url: str) -> AsyncIterator[Database]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the key files that the stored secrets are sealed under."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in (WEB, WORKER):
+        add_key(key_file(folder, name))
+    return folder
+
+
 @pytest.fixture
-def make_workspace(database: Database) -> MakeWorkspace:
+def unseal(keys: Path) -> Callable[[str, str], str]:
+    """Opens client secrets."""
+    return Keys(key_file(keys, WEB)).unseal
+
+
+@pytest.fixture
+def make_workspace(database: Database, keys: Path) -> MakeWorkspace:
     """Makes a workspace with its connection to an Intercom at `api_url`, and returns its id."""
 
     async def make(
@@ -119,11 +136,8 @@ def make_workspace(database: Database) -> MakeWorkspace:
         workspace = workspace_id(CellId(cell), app_id)
         async with database.transaction(workspace) as conn:
             await conn.execute("INSERT INTO workspace (workspace) VALUES (%s)", [workspace])
-            await conn.execute(
-                "INSERT INTO connection (workspace, app_id, name, region, api_url, client_secret, access_token, actor,"
-                " package_code) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [workspace, app_id, "Test", region, api_url, client_secret, access_token, actor, package_code],
-            )
+            link = Link(app_id, "Test", region, api_url, actor, client_secret, access_token, package_code)
+            await write_link(conn, workspace, link, Keys(key_file(keys, WEB)), Keys(key_file(keys, WORKER)))
         return workspace
 
     return make

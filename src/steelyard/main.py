@@ -22,11 +22,11 @@ from steelyard.config import Settings
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.jobs.processes import end_with_parent
 from steelyard.jobs.rescue import rescue
-from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.routing import pages as routing_pages
 from steelyard.routing import store
+from steelyard.routing.connections import Unseal, read_token
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
@@ -37,6 +37,7 @@ from steelyard.routing.router import Router
 from steelyard.routing.tasks import QUEUES, RoutingJobs
 from steelyard.routing.work import work
 from steelyard.store.database import Connection, Database
+from steelyard.store.keys import WEB, WORKER, Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 from steelyard.store.retention import expire
 from steelyard.web.console import create_console
@@ -93,7 +94,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
     """What the web process serves: ingest before everything else, then the console."""
     async with (
         Database.open(url, size=10, name="steelyard web") as database,
-        aclosing(CellInbox(database, now)) as inbox,
+        aclosing(CellInbox(database, now, Keys(key_file(settings.keys, WEB)).unseal)) as inbox,
     ):
         cell = CellId(settings.cell)
         hosts = {CellId(name): host for name, host in settings.cells.items()}
@@ -167,7 +168,7 @@ async def run_worker_process(settings: Settings, url: str) -> None:
     """Routes, delivers, rescues and forgets until it is cancelled."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(url, size=10, name="steelyard worker"))
-        clients = await stack.enter_async_context(clients_of(database))
+        clients = await stack.enter_async_context(clients_of(database, settings.keys))
         app = job_app(url)
         jobs = RoutingJobs(
             app, Delivery(database, clients.of, clients.writes_notes, now), Reconcile(database, clients.of, now)
@@ -213,8 +214,10 @@ def _patience(what: str) -> Generator[None]:
 class Clients:
     """The Intercom of each workspace, opened when first asked for and kept while the process lives."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unseal: Unseal) -> None:
+        """`unseal` opens the tokens."""
         self._database = database
+        self._unseal = unseal
         self._open: dict[tuple[str, str], Intercom] = {}
         self._known: dict[WorkspaceId, tuple[Intercom, Micros]] = {}
         self._notes: dict[tuple[WorkspaceId, str], bool] = {}
@@ -222,20 +225,16 @@ class Clients:
     async def of(self, workspace: WorkspaceId) -> Intercom:
         """The workspace's Intercom, by what was stored of it at most half a minute ago, so that a new token is used.
 
-        Raises ConfigError for a workspace that is not connected.
+        Raises ConfigError for a workspace that is not connected, KeyFileError where its token cannot be opened.
         """
         known = self._known.get(workspace)
         if known is not None and known[1] > now():
             return known[0]
         async with self._database.transaction(workspace) as conn:
-            row = await (
-                await conn.execute("SELECT api_url, access_token FROM connection WHERE workspace = %s", (workspace,))
-            ).fetchone()
-        if row is None:
-            raise ConfigError(f"{workspace} is not connected to an Intercom")
-        client = self._open.get((row[0], row[1]))
+            reached = await read_token(conn, workspace, self._unseal)
+        client = self._open.get(reached)
         if client is None:
-            client = self._open[row[0], row[1]] = Intercom(row[0], row[1])
+            client = self._open[reached] = Intercom(*reached)
         self._known[workspace] = client, Micros(now() + CONNECTION_KNOWN)
         return client
 
@@ -255,9 +254,9 @@ class Clients:
 
 
 @asynccontextmanager
-async def clients_of(database: Database) -> AsyncGenerator[Clients]:
-    """The clients of a process, closed at its end."""
-    clients = Clients(database)
+async def clients_of(database: Database, keys: Path) -> AsyncGenerator[Clients]:
+    """The clients of a process, closed at its end. `keys`: the folder of the key files."""
+    clients = Clients(database, Keys(key_file(keys, WORKER)).unseal)
     try:
         yield clients
     finally:

@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from steelyard import operations
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run
 from steelyard.demo.intercom import Config, Simulator, running, shapes
@@ -35,6 +34,8 @@ from steelyard.demo.intercom.webhooks import Timing
 from steelyard.demo.messages import messages
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main import clients_of, now, shipped_policy
+from steelyard.operations.demo import connect_simulated
+from steelyard.operations.serving import processes
 from steelyard.routing.merge import merge
 from steelyard.routing.policy import parse
 from steelyard.routing.receive import READ_BACK, Reader, receive
@@ -76,6 +77,7 @@ class Live(NamedTuple):
     database: Database
     workspace: WorkspaceId
     desk: str
+    keys: Path
 
     async def rows(self, query: Any, *values: object) -> list[Any]:
         async with self.database.transaction(self.workspace) as conn:
@@ -118,17 +120,19 @@ async def live(app_url: str, folder: Path, **config: Any) -> AsyncIterator[Live]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = Settings(cell="demo", data=folder, port=port, open_to_loopback=True, log_level="warning")
+    settings = Settings(
+        cell="demo", data=folder, keys=folder / "keys", port=port, open_to_loopback=True, log_level="warning"
+    )
     environment = to_environment(settings) | {"DATABASE_URL": app_url}
     desk = f"http://127.0.0.1:{port}"
     config = {"seed": Seed(3), "timing": Timing(retry=0.5)} | config
     async with Database.open(app_url, size=4) as database, running(Config(**config)) as simulator:
-        workspace = await operations._connect(database, settings, simulator)
-        async with operations._processes(environment):
+        workspace = await connect_simulated(database, settings, simulator)
+        async with processes(environment):
             await until(lambda: run._answers(desk))
             await until(lambda: run._knows_engineers(database, workspace))
             await simulator.sender.subscribe(f"{desk}/hooks/intercom/demo")
-            yield Live(simulator, database, workspace, desk)
+            yield Live(simulator, database, workspace, desk, folder / "keys")
 
 
 async def until(happened: Any, seconds: float = 30) -> None:
@@ -253,7 +257,7 @@ async def test_what_was_dropped_is_read_back(app_url: str, tmp_path: Path) -> No
         assert {id for id, (open, _, _) in (await steelyard.mirrored()).items() if open} != {
             id for id, (open, _, _) in shown(simulator).items() if open
         }, "nothing was missed, so nothing is tried here"
-        async with clients_of(steelyard.database) as clients:
+        async with clients_of(steelyard.database, steelyard.keys) as clients:
             reconcile = Reconcile(steelyard.database, clients.of, now)
             await reconcile.roster(steelyard.workspace)
             await reconcile.open_conversations(steelyard.workspace)

@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from steelyard import main, operations
+from steelyard import main
 from steelyard.jobs.processes import ProcessError
+from steelyard.operations.serving import processes
 
 pytestmark = pytest.mark.slow
 
@@ -179,7 +180,7 @@ def test_a_demo_that_is_ended_as_it_starts_leaves_nothing(open_folder: Path, sta
 
 async def test_processes_that_cannot_start_end_what_waits_for_them() -> None:
     with pytest.raises(ExceptionGroup) as ended:
-        async with asyncio.timeout(PATIENCE), operations._processes({"STEELYARD_CELL": "no cell!"}):
+        async with asyncio.timeout(PATIENCE), processes({"STEELYARD_CELL": "no cell!"}):
             await asyncio.Event().wait()
     assert ended.group_contains(ProcessError, match="as it starts", depth=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,12 @@ from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.main import adopt_policy, clients_of, shipped_policy
+from steelyard.routing.connections import token_place
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
 from steelyard.routing.tasks import QUEUES, RoutingJobs
+from steelyard.store.keys import WORKER, Keys, key_file
 
 BEGAN = 1_760_000_000
 
@@ -56,8 +59,8 @@ class Dying:
 class Stage:
     """A workspace whose Intercom is simulated. Time passes by `later`; webhooks arrive by `hear`."""
 
-    def __init__(self, bench: Any, simulator: Simulator) -> None:
-        self.bench, self.simulator, self.world = bench, simulator, simulator.workspace
+    def __init__(self, bench: Any, simulator: Simulator, keys: Path) -> None:
+        self.bench, self.simulator, self.world, self.keys = bench, simulator, simulator.workspace, keys
         self.seconds = float(BEGAN)
         self.slept: list[float] = []
         self.webhooks: list[bytes] = []
@@ -113,7 +116,7 @@ class Stage:
         return Delivery(self.bench.database, of, self.writes_notes, self.now)
 
     async def writes_notes(self, workspace: Any, policy: str) -> bool:
-        async with clients_of(self.bench.database) as clients:
+        async with clients_of(self.bench.database, self.keys) as clients:
             return await clients.writes_notes(workspace, policy)
 
     @property
@@ -161,15 +164,20 @@ def notes(conversation: Conversation) -> list[str]:
 
 
 @pytest.fixture
-async def stage(bench: Any) -> AsyncIterator[Stage]:
+async def stage(bench: Any, keys: Path) -> AsyncIterator[Stage]:
     async with running(Config(app_id="a86dr8yl", seed=Seed(away=0))) as simulator:
         config = simulator.config
         async with bench.database.transaction(bench.workspace) as conn:
             await conn.execute(
                 "UPDATE connection SET actor = %s, package_code = %s, api_url = %s, access_token = %s",
-                (simulator.workspace.owner, config.package_code, simulator.base_url, config.token),
+                (
+                    simulator.workspace.owner,
+                    config.package_code,
+                    simulator.base_url,
+                    Keys(key_file(keys, WORKER)).seal(config.token, token_place(bench.workspace)),
+                ),
             )
-        stage = Stage(bench, simulator)
+        stage = Stage(bench, simulator, keys)
         async with stage.intercom as intercom:
             for name, data_type in (("weight", "integer"), ("topic", "string"), ("decision", "integer")):
                 await intercom.create_conversation_attribute(name, data_type)
@@ -394,10 +402,11 @@ async def test_a_workspace_that_is_not_connected_keeps_its_decisions(stage: Stag
 
 async def test_a_new_token_is_used(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "CONNECTION_KNOWN", 0)
-    async with clients_of(stage.bench.database) as clients:
+    async with clients_of(stage.bench.database, stage.keys) as clients:
         before = await clients.of(stage.bench.workspace)
         assert await clients.of(stage.bench.workspace) is before
-        await stage.bench.rows("UPDATE connection SET access_token = 'another' RETURNING 1")
+        another = Keys(key_file(stage.keys, WORKER)).seal("another", token_place(stage.bench.workspace))
+        await stage.bench.rows("UPDATE connection SET access_token = %s RETURNING 1", another)
         assert await clients.of(stage.bench.workspace) is not before
 
 

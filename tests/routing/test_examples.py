@@ -58,7 +58,7 @@ def topics_for(item: Any) -> list[str]:
     return fitting or [CREATED]
 
 
-async def test_every_example_goes_through_and_holds_nobody_up(bench: Any) -> None:
+async def test_every_example_goes_through_and_holds_nobody_up(bench: Any, unseal: Any) -> None:
     bodies = [
         notification(topic, item, id=f"example {number} {topic}", created_at=BEGAN + number)
         for number, item in enumerate(items())
@@ -68,7 +68,7 @@ async def test_every_example_goes_through_and_holds_nobody_up(bench: Any) -> Non
     assert kinds >= {"conversation", "ticket", "admin", "team", "conversation_part", "tag"}
     assert len(bodies) > 300
     await bench.route(roster([admin(1), admin(2)]))
-    ingest = Ingest(CellId("eu1"), {}, CellInbox(bench.database, lambda: Micros(0)), verify)
+    ingest = Ingest(CellId("eu1"), {}, CellInbox(bench.database, lambda: Micros(0), unseal), verify)
     async with (
         aclosing(ingest._inbox),
         httpx.AsyncClient(transport=httpx.ASGITransport(ingest), base_url="http://eu1.test") as client,

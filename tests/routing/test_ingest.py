@@ -25,6 +25,7 @@ from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import Micros
 from steelyard.main import uvicorn_config
 from steelyard.routing import ingest
+from steelyard.routing.connections import Unseal
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import LARGEST_BATCH, LARGEST_BODY, Ingest, Owner, Row
 from steelyard.store.database import Database
@@ -58,12 +59,16 @@ class Watched:
         await self.inner.store(rows)
 
 
+def nothing_sealed(sealed: str, place: str) -> str:
+    raise AssertionError(f"{place} is not asked for")
+
+
 class Door:
     """A cell's ingest, called as a web server calls it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unseal: Unseal) -> None:
         self.database = database
-        self.inbox = Watched(CellInbox(database, lambda: Micros(0)))
+        self.inbox = Watched(CellInbox(database, lambda: Micros(0), unseal))
         self.ingest = Ingest(CellId("eu1"), HOSTS, self.inbox, verify)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.ingest), base_url="http://eu1.test")
 
@@ -94,8 +99,8 @@ async def workspace(make_workspace: Callable[..., Awaitable[WorkspaceId]]) -> Wo
 
 
 @pytest.fixture
-async def door(database: Database, workspace: WorkspaceId) -> AsyncIterator[Door]:
-    async with aclosing(Door(database)) as door:
+async def door(database: Database, workspace: WorkspaceId, unseal: Unseal) -> AsyncIterator[Door]:
+    async with aclosing(Door(database, unseal)) as door:
         yield door
 
 
@@ -207,7 +212,7 @@ async def test_two_processes_that_store_the_same_ones_do_not_lock_each_other_out
 
     monkeypatch.setattr(database, "connect", counted)
     rows = [Row(workspace, f"n{n}", "ping", b"{}") for n in range(200)]
-    inboxes = [CellInbox(database, lambda: Micros(0)) for _ in range(4)]
+    inboxes = [CellInbox(database, lambda: Micros(0), nothing_sealed) for _ in range(4)]
     for _ in range(10):
         await asyncio.gather(*(each.store(rows[:: 1 if n % 2 else -1]) for n, each in enumerate(inboxes)))
     for each in inboxes:
@@ -297,7 +302,9 @@ async def test_a_wrong_signature_and_an_unknown_app_get_the_same_answer(door: Do
     assert await door.stored(workspace) == {}
 
 
-async def test_an_unknown_app_is_verified_all_the_same(database: Database, workspace: WorkspaceId) -> None:
+async def test_an_unknown_app_is_verified_all_the_same(
+    database: Database, workspace: WorkspaceId, unseal: Unseal
+) -> None:
     """Else the time of the answer would tell which apps are known."""
     verified: list[tuple[bytes, bytes]] = []
 
@@ -305,7 +312,7 @@ async def test_an_unknown_app_is_verified_all_the_same(database: Database, works
         verified.append((secret, body))
         return True
 
-    ingest = Ingest(CellId("eu1"), HOSTS, CellInbox(database, lambda: Micros(0)), watched)
+    ingest = Ingest(CellId("eu1"), HOSTS, CellInbox(database, lambda: Micros(0), unseal), watched)
     body = told("n1", app_id="nobody99")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(ingest), base_url="http://eu1.test") as client:
         answer = await client.post(PATH, content=body)
@@ -435,16 +442,16 @@ async def test_a_refusal_logs_nothing_of_the_body(door: Door, caplog: pytest.Log
         assert word not in everything
 
 
-async def test_a_ping_is_stored_and_ignored(bench: Any) -> None:
+async def test_a_ping_is_stored_and_ignored(bench: Any, unseal: Unseal) -> None:
     body = b'{"type":"notification_event","app_id":"a86dr8yl","topic":"ping","id":"n1","data":{"item":{"type":"ping"}}}'
-    async with aclosing(Door(bench.database)) as door:
+    async with aclosing(Door(bench.database, unseal)) as door:
         assert (await door.post(body)).status_code == 200
     await bench.route()
     assert await bench.rows("SELECT outcome, reason FROM inbox") == [("ignored", "a test of the address")]
 
 
-async def test_an_unknown_topic_is_kept_with_the_reason(bench: Any) -> None:
-    async with aclosing(Door(bench.database)) as door:
+async def test_an_unknown_topic_is_kept_with_the_reason(bench: Any, unseal: Unseal) -> None:
+    async with aclosing(Door(bench.database, unseal)) as door:
         assert (await door.post(edited(topic="visitor.signed_up"))).status_code == 200
     await bench.route()
     assert await bench.rows("SELECT outcome, reason FROM inbox") == [("ignored", "unknown topic")]
@@ -652,7 +659,7 @@ BODIES = (
 )
 
 
-async def test_any_signed_bytes_get_a_plain_answer(bench: Any) -> None:
+async def test_any_signed_bytes_get_a_plain_answer(bench: Any, unseal: Unseal) -> None:
     """Never a 5xx, and what was stored never stops the router."""
     bodies: list[bytes] = []
 
@@ -662,7 +669,7 @@ async def test_any_signed_bytes_get_a_plain_answer(bench: Any) -> None:
         bodies.append(body)
 
     collect()
-    async with aclosing(Door(bench.database)) as door:
+    async with aclosing(Door(bench.database, unseal)) as door:
         answers = [await door.post(body) for body in bodies]
     assert {each.status_code for each in answers} <= {200, 400, 401}
     assert sum(each.status_code == 200 for each in answers) > 20

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
+from steelyard.routing.connections import Unseal, secret_place
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP, CELL
 from steelyard.store.retention import TABLES
@@ -188,10 +189,14 @@ async def test_the_application_cannot_become_another_role(database: Database) ->
                 await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
 
 
-async def test_crossing_functions_say_no_more_than_they_must(database: Database, make_workspace: MakeWorkspace) -> None:
+async def test_crossing_functions_say_no_more_than_they_must(
+    database: Database, make_workspace: MakeWorkspace, unseal: Unseal
+) -> None:
     mine, other = await make_workspace("mine"), await make_workspace("other", client_secret="hidden")
     async with database.transaction(mine) as conn:
-        assert await (await conn.execute("SELECT * FROM secret_of_app('other')")).fetchall() == [(other, "hidden")]
+        ((found, secret),) = await (await conn.execute("SELECT * FROM secret_of_app('other')")).fetchall()
+        assert found == other
+        assert unseal(secret, secret_place(other)) == "hidden"
         assert await (await conn.execute("SELECT * FROM secret_of_app('nobody')")).fetchall() == []
         stored = await conn.execute(
             "SELECT store_batch(%s, %s, %s, %s)",

@@ -9,6 +9,7 @@ import psycopg
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
+from steelyard.routing.connections import Unseal, secret_place
 from steelyard.routing.ingest import Owner, Row
 from steelyard.routing.store import INBOX
 from steelyard.store.arrays import BYTEA_ARRAY, TEXT_ARRAY, bytea_array, text_array
@@ -25,14 +26,16 @@ _MOST_REMEMBERED = 10_000
 class CellInbox:
     """Stores webhooks of every workspace of the cell through the functions that may cross workspaces."""
 
-    def __init__(self, database: Database, clock: Callable[[], Micros]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], Micros], unseal: Unseal) -> None:
+        """`unseal` opens the client secrets."""
         self._database = database
+        self._unseal = unseal
         self._clock = clock
         self._storing: Statement | None = None
         self._owners: dict[str, tuple[Owner | None, int]] = {}
 
     async def owner(self, app_id: str) -> Owner | None:
-        """Whose app it is, as of at most ten seconds ago."""
+        """Whose app it is, as of at most ten seconds ago. Raises KeyFileError where its secret cannot be opened."""
         now = self._clock()
         known = self._owners.get(app_id)
         if known is not None and known[1] > now:
@@ -41,7 +44,10 @@ class CellInbox:
             row = await (
                 await conn.execute("SELECT workspace, client_secret FROM secret_of_app(%s)", (app_id,))
             ).fetchone()
-        owner = Owner(WorkspaceId(row[0]), row[1].encode()) if row is not None else None
+        owner = None
+        if row is not None:
+            workspace = WorkspaceId(row[0])
+            owner = Owner(workspace, self._unseal(row[1], secret_place(workspace)).encode())
         if len(self._owners) >= _MOST_REMEMBERED:
             self._owners.clear()
         self._owners[app_id] = (owner, now + _REMEMBERED)

@@ -30,25 +30,21 @@ class Keys:
     """The keys of one file, read again when a value names one that is not known: another machine may have rotated."""
 
     def __init__(self, file: Path) -> None:
-        """Raises KeyFileError for a file that is not there or cannot be read as one."""
+        """The file is read when it is first needed: a cell without a workspace has none."""
         self._file = file
-        self._known = read(file)
+        self._known: dict[int, bytes] = {}
 
     @property
     def newest(self) -> int:
-        """The number of the key that seals."""
+        """The number of the key that seals. Raises KeyFileError where the file cannot be read as one."""
+        self._known = self._known or read(self._file)
         return max(self._known)
 
-    @property
-    def numbers(self) -> frozenset[int]:
-        """The numbers of all keys."""
-        return frozenset(self._known)
-
     def seal(self, value: str, place: str) -> str:
-        """`value` sealed for `place`, such as `eu1.abc connection.access_token`."""
-        nonce = os.urandom(_NONCE)
-        sealed = AESGCM(self._known[self.newest]).encrypt(nonce, value.encode(), place.encode())
-        return f"{_FORMAT}.{self.newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        """`value` sealed for `place`, such as `eu1.abc connection.access_token`. Raises KeyFileError."""
+        number, nonce = self.newest, os.urandom(_NONCE)
+        sealed = AESGCM(self._known[number]).encrypt(nonce, value.encode(), place.encode())
+        return f"{_FORMAT}.{number}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def unseal(self, sealed: str, place: str) -> str:
         """The value that was sealed for `place`. Raises KeyFileError where this file's keys do not open it."""

@@ -1,8 +1,7 @@
-"""The command line."""
+"""Commands that run Steelyard: the demo, the server, its schema and its settings."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import socket
@@ -13,24 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from steelyard import __version__, config, main, operations
+from steelyard import __version__, config, main
+from steelyard.cli.base import AsJson, app, out
 from steelyard.config import Settings
-from steelyard.jobs.processes import end_in_order, run
 from steelyard.kit.errors import SteelyardError
-
-app = typer.Typer(
-    help="Weighs every customer conversation and gives it to the engineer who carries the least.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-policy_app = typer.Typer(help="The policy: how to weigh, and whom to choose.", no_args_is_help=True)
-app.add_typer(policy_app, name="policy")
-
-out = Console(highlight=False)
+from steelyard.operations import database, serving
+from steelyard.operations import demo as demonstration
 
 
 class Role(StrEnum):
@@ -39,9 +28,6 @@ class Role(StrEnum):
     ALL = "all"
     WEB = "web"
     WORKER = "worker"
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
 
 @app.command()
@@ -63,8 +49,8 @@ def demo(
     folder.chmod(0o755)
     try:
         port = _free_port(port)
-        options = operations.DemoOptions(rate, seed, duration, messages)
-        figures = operations.demo(folder, port, options, lambda intercom: _say_ready(port, intercom, as_json))
+        options = demonstration.DemoOptions(rate, seed, duration, messages)
+        figures = demonstration.demo(folder, port, options, lambda intercom: _say_ready(port, intercom, as_json))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if as_json:
@@ -80,21 +66,13 @@ def serve(
     """Run Steelyard: web and worker, and PostgreSQL where DATABASE_URL names none."""
     settings = config.load()
     main.log_as(settings.log_level, sys.stderr.isatty())
-    operations.serve(settings, role.value)
-
-
-@app.command()
-def link() -> None:
-    """Print a one-time link to the desk. It works once, for ten minutes."""
-    settings = config.load()
-    token = run(operations.new_desk_link(settings))
-    sys.stdout.write(f"http://{settings.host}:{settings.port}/enter?token={token}\n")
+    serving.serve(settings, role.value)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to this release's schema. Needs DATABASE_OWNER_URL, or Steelyard's own server."""
-    for step in operations.migrate(config.load()):
+    for step in database.migrate(config.load()):
         out.print(f"applied {step}")
     out.print("The schema is that of this release.")
 
@@ -116,51 +94,10 @@ def settings(as_json: AsJson = False) -> None:
         out.print(f"[bold]{name}[/bold]  default: {row['default']}\n    {row['help']}")
 
 
-@policy_app.command("check")
-def policy_check(file: Path) -> None:
-    """Say whether a policy can be read, and what it holds."""
-    policy = operations.read_policy(file)
-    out.print(f"{file}: {len(policy.topics)} topics, {len(policy.rules)} rules. Digest {policy.digest[:12]}")
-
-
-@policy_app.command("adopt")
-def policy_adopt(
-    file: Path, workspace: Annotated[str | None, typer.Option(help="Which one, where the cell has several.")] = None
-) -> None:
-    """Put a policy in force, from the next decision on."""
-    adopted, policy = run(operations.adopt_policy_file(config.load(), file, workspace))
-    out.print(f"{adopted} routes by policy {policy.digest[:12]} from its next decision on.")
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
     sys.stdout.write(f"{__version__}\n")
-
-
-def start() -> None:
-    """Runs the command line; errors that people can mend are one sentence and exit status 1."""
-    end_in_order()
-    try:
-        app()
-    except SteelyardError as error:
-        sys.stderr.write(f"steelyard: {error}\n")
-        sys.exit(1)
-    except ExceptionGroup as errors:
-        known, others = errors.split(SteelyardError)
-        if others is not None or known is None:
-            raise
-        sys.stderr.write(f"steelyard: {_first(known)}\n")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except asyncio.CancelledError:
-        sys.exit(143)
-
-
-def _first(errors: BaseExceptionGroup[SteelyardError]) -> BaseException:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _say_ready(port: int, intercom: str, quiet: bool) -> None:

@@ -19,6 +19,7 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, Work
 from steelyard.kit.instants import Micros
 from steelyard.routing import store
 from steelyard.routing.decide import Changes, Scale, apply, decide
+from steelyard.routing.fault import Unhandled, can_be_a_payloads
 from steelyard.routing.model import Conversation, Exclusion
 from steelyard.routing.policy import Policy, parse
 from steelyard.routing.receive import AskFor, Ignored, Reader, receive
@@ -98,19 +99,55 @@ class Router:
         self._cache: dict[WorkspaceId, _Cached] = {}
 
     async def route(self, workspace: WorkspaceId) -> int:
-        """Handles one batch of the workspace's stored payloads; how many. 0 also where another worker is at it."""
+        """Handles one batch of the workspace's stored payloads; how many. 0 also where another worker is at it.
+
+        What cannot be handled is set aside, so that the others go on; raises where that is not a payload's fault.
+        """
+        try:
+            return await self._route(workspace, BATCH)
+        except Unhandled as failed:
+            most = len(failed.seqs)
+        return await self._one_by_one(workspace, most)
+
+    async def _one_by_one(self, workspace: WorkspaceId, most: int) -> int:
+        """After a batch failed: one payload a transaction, until one fails alone, which is set aside; how many."""
+        for before in range(most):
+            try:
+                if not await self._route(workspace, 1):
+                    return before
+            except Unhandled as failed:
+                return before + await self._set_aside(workspace, failed)
+        return most
+
+    async def _set_aside(self, workspace: WorkspaceId, failed: Unhandled) -> int:
+        [seq] = failed.seqs
+        async with self._database.transaction(workspace) as conn:
+            if await store.lock(conn, workspace) is None:
+                return 0
+            await store.write_handled(conn, workspace, [store.Handled(seq, store.ASIDE, failed.reason)])
+        log.warning("routing.set_aside", workspace=workspace, seq=seq, reason=failed.reason)
+        return 1
+
+    async def _route(self, workspace: WorkspaceId, most: int) -> int:
+        """Handles at most so many payloads in one transaction. Raises Unhandled where that can be a payload's fault."""
         try:
             async with self._database.transaction(workspace) as conn:
                 head = await store.lock(conn, workspace)
                 if head is None:
                     return 0
-                items = await store.unhandled(conn, workspace, BATCH)
+                items = await store.unhandled(conn, workspace, most)
                 if not items:
                     return 0
                 cached = await self._current(conn, workspace, head)
                 state = cached.state.fork()
-                batch = await self._decide(conn, workspace, cached, state, items)
-                await self._record(conn, workspace, cached, state, batch)
+                try:
+                    batch = await self._decide(conn, workspace, cached, state, items)
+                    await self._record(conn, workspace, cached, state, batch)
+                except Exception as error:
+                    if can_be_a_payloads(error):
+                        raise Unhandled([item.seq for item in items], error) from error
+                    raise
+                await self._defer(conn, workspace, batch)
         except BaseException:
             # Whether it was committed is not known: the tables are asked again.
             self._cache.pop(workspace, None)
@@ -171,6 +208,11 @@ class Router:
             await store.write_texts(conn, workspace, list(batch.texts.values()))
         if batch.engineers or batch.teams:
             await store.write_names(conn, workspace, batch.engineers, batch.teams)
+        if before // SNAPSHOT_EVERY != state.position // SNAPSHOT_EVERY:
+            await store.write_snapshot(conn, workspace, state)
+
+    async def _defer(self, conn: AsyncConnection[Any], workspace: WorkspaceId, batch: _Batch) -> None:
+        """Asks for the jobs of what was recorded. Their arguments are ids: no payload can make this fail."""
         decisions = [(position, made.conversation) for changes in batch.changes for position, made in changes.decisions]
         if decisions:
             await self._jobs.deliver(conn, workspace, decisions)
@@ -178,8 +220,6 @@ class Router:
             await self._jobs.read_back(conn, workspace, sorted(batch.unsure))
         if batch.unsure_of_roster:
             await self._jobs.read_roster(conn, workspace)
-        if before // SNAPSHOT_EVERY != state.position // SNAPSHOT_EVERY:
-            await store.write_snapshot(conn, workspace, state)
 
     async def _current(self, conn: AsyncConnection[Any], workspace: WorkspaceId, head: store.Head) -> _Cached:
         cached = self._cache.get(workspace)

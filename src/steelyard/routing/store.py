@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
@@ -21,6 +22,9 @@ from steelyard.store.database import Connection
 
 INBOX, DESK = "steelyard_inbox", "steelyard_desk"
 """Channels of hints: something came in; something on the desk changed."""
+
+ASIDE = "aside"
+"""The outcome of a payload that could not be handled, until it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of a stored payload: `fact`, `late` or `ignored`, and why where it was ignored."""
+    """What became of a stored payload: `fact`, `late`, `ignored` or `aside`, and why where it was one of these two."""
 
     seq: int
     outcome: str
@@ -204,6 +208,17 @@ async def write_handled(conn: Connection, workspace: WorkspaceId, handled: Seque
             workspace,
         ),
     )
+
+
+async def try_again(conn: Connection, workspace: WorkspaceId, seqs: Sequence[int] | None, at: datetime) -> int:
+    """Makes payloads that were set aside unhandled again, all of them where `seqs` is None; how many."""
+    done = await conn.execute(
+        """UPDATE inbox SET handled_at = NULL, outcome = NULL, reason = NULL, tried_at = %(at)s
+           WHERE workspace = %(workspace)s AND outcome = 'aside'
+             AND (%(seqs)s::bigint[] IS NULL OR seq = ANY(%(seqs)s))""",
+        {"workspace": workspace, "seqs": None if seqs is None else list(seqs), "at": at},
+    )
+    return done.rowcount
 
 
 async def write_texts(conn: Connection, workspace: WorkspaceId, seen: Sequence[SeenConversation]) -> None:

@@ -27,6 +27,8 @@ CREATE INDEX decision_compared ON decision (workspace, settled_at) WHERE outcome
 
 -- Payloads that could not be handled: outcome `aside`, until they are tried again.
 CREATE INDEX inbox_aside ON inbox (workspace, seq) WHERE outcome = 'aside';
+ALTER TABLE inbox ADD COLUMN tried_at timestamptz;  -- when it was last taken up again; NULL: it never was
+CREATE INDEX inbox_tried ON inbox (workspace, tried_at) WHERE tried_at IS NOT NULL;
 
 -- Each reading of what is open in Intercom, and the drift it found and healed.
 CREATE TABLE reading (

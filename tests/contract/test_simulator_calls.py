@@ -52,7 +52,7 @@ async def test_every_call_fits_the_description(api: Api) -> None:
     await api("PUT", f"/tickets/{ticket['id']}", changes)
     assert (await api("POST", "/tickets/search", query))["total_count"] == 1
     await api("DELETE", conversation)
-    assert api.tried == {(method, path) for method, path, _ in ROUTES}
+    assert api.tried == {(method, path) for _, method, path, _ in ROUTES}
 
 
 async def test_every_state_of_a_conversation_fits(api: Api) -> None:

@@ -53,6 +53,7 @@ class Intercom:
         version: str = VERSION,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -73,7 +74,7 @@ class Intercom:
                 "Intercom-Version": version,
                 "User-Agent": f"steelyard/{__version__}",
             },
-            timeout=_TIMEOUT,
+            timeout=timeout,
             limits=_LIMITS,
             transport=transport,
             trust_env=url.scheme == "https",  # a proxy is for the world outside, not for this machine

@@ -5,11 +5,16 @@ POST /_simulator/conversations/{id}/{deed}     a deed of people.TO_CONVERSATIONS
 POST /_simulator/admins                        {name, seat?, teams?}
 POST /_simulator/admins/{id}/{deed}            a deed of people.TO_ADMINS
 POST /_simulator/teams/{id}/members            {members}
-POST /_simulator/faults                        {duplicate?, reorder?, drop?, rate_limit?}: probabilities
+POST /_simulator/faults                        {fault: probability}: those of faults.FAULTS
+                                               of webhooks  duplicate | reorder | drop | late | cut | hang_up
+                                               of calls     rate_limit | error | unavailable | bad_request |
+                                                            unauthorized | forbidden | not_found | slow | refuse | die
+POST /_simulator/plan                          {operation: [fault of calls or `fine`]}: what the next calls of that
+                                               operation meet, in order; operations are those of rest.OPERATIONS
 POST /_simulator/limit                         {calls}: per window of ten seconds
 POST /_simulator/webhook                       {url}
 POST /_simulator/drain                         {seconds?}
-GET  /_simulator/admins | faults | record | summary
+GET  /_simulator/admins | faults | plan (what is left of it) | record | summary
 """
 
 import json
@@ -91,6 +96,12 @@ async def _set_faults(order: Order) -> Json:
     return dict(order.board.faults.rates)
 
 
+async def _set_plan(order: Order) -> Json:
+    for operation, faults in order.body.items():
+        order.board.faults.plan(operation, faults)
+    return dict(order.board.faults.planned)
+
+
 async def _set_limit(order: Order) -> Json:
     order.board.limit.calls = int(order.body["calls"])
     return {"calls": order.board.limit.calls}
@@ -121,6 +132,10 @@ async def _faults(order: Order) -> Json:
     return dict(order.board.faults.rates)
 
 
+async def _plan(order: Order) -> Json:
+    return dict(order.board.faults.planned)
+
+
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/conversations", _begin),
     ("POST", "/conversations/{id:int}/{deed}", _to_conversation),
@@ -128,6 +143,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/admins/{id:int}/{deed}", _to_admin),
     ("POST", "/teams/{id:int}/members", _set_members),
     ("POST", "/faults", _set_faults),
+    ("POST", "/plan", _set_plan),
     ("POST", "/limit", _set_limit),
     ("POST", "/webhook", _subscribe),
     ("POST", "/drain", _drain),
@@ -135,6 +151,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/record", _record),
     ("GET", "/summary", _summary),
     ("GET", "/faults", _faults),
+    ("GET", "/plan", _plan),
 )
 
 

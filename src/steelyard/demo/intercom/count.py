@@ -18,7 +18,9 @@ def summary(workspace: Workspace) -> Json:
     unassigned = [each for each in conversations if each.state == "open" and not each.admin]
     lost = [each.id for each in unassigned if is_lost(workspace, each)]
     counts = workspace.record.counts
-    webhooks = ("published", "sent", "accepted", "duplicates", "reordered", "dropped", "retried", "failed")
+    webhooks = ("published", "sent", "accepted", "retried", "failed")
+    webhook_faults = ("duplicates", "reordered", "dropped", "late", "cut", "hung_up")
+    call_faults = {name for name in counts if name.startswith("calls_")} | {"calls_429"}
     return {
         "conversations": len(workspace.record.histories),
         "open": sum(each.state == "open" for each in conversations),
@@ -27,10 +29,10 @@ def summary(workspace: Workspace) -> Json:
         "lost_ids": lost[:20],
         "assigned_by_api": _assigned_by(workspace, "api"),
         "assigned_by_person": _assigned_by(workspace, "person"),
-        "webhooks": {name: counts[name] for name in webhooks}
+        "webhooks": {name: counts[name] for name in (*webhooks, *webhook_faults)}
         | {"by_status": {str(status): number for status, number in sorted(workspace.record.statuses.items())}},
         "calls": counts["calls"],
-        "calls_429": counts["calls_429"],
+        **{name: counts[name] for name in sorted(call_faults)},
         "webhook_to_assigned_ms": _percentiles(workspace.record.latencies()),
     }
 

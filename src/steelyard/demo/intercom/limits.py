@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 WINDOW = 10
-"""Seconds. Windows begin at whole multiples of it."""
+"""Seconds."""
 
 
 class Allowance(NamedTuple):
@@ -24,18 +24,22 @@ class Allowance(NamedTuple):
 
 
 class Limit:
-    """Counts the calls of the current window. `calls` may be changed at any time."""
+    """Counts the calls of the current window, which begins at a whole multiple of so many seconds.
 
-    def __init__(self, calls: int = 1_666) -> None:
+    `calls` may be changed at any time.
+    """
+
+    def __init__(self, calls: int = 1_666, seconds: int = WINDOW) -> None:
         self.calls = calls
+        self._seconds = seconds
         self._window = -1
         self._used = 0
 
     def take(self, now: float) -> Allowance:
         """Counts one call at `now`, in seconds since 1970."""
-        window = int(now) // WINDOW
+        window = int(now) // self._seconds
         if window != self._window:
             self._window, self._used = window, 0
         self._used += 1
         remaining = max(0, self.calls - self._used)
-        return Allowance(self._used <= self.calls, self.calls, remaining, (window + 1) * WINDOW)
+        return Allowance(self._used <= self.calls, self.calls, remaining, (window + 1) * self._seconds)

@@ -38,7 +38,13 @@ class Record:
         self.clock = clock
         self.histories: dict[int, History] = {}
         self.counts: Counter[str] = Counter()
-        """Of webhooks: `published`, `sent`, `accepted`, `duplicates`, `dropped`, ...; and `calls`, `calls_429`."""
+        """Of webhooks: `published`, `sent`, `accepted`, `duplicates`, `dropped`, `late`, `cut`, `hung_up`, ...
+
+        Of calls: `calls`, and what struck them: `calls_429`, `calls_500`, ..., `calls_slow`, `calls_cut` (not handled),
+        `calls_died` (handled, but never answered).
+        """
+        self.operations: Counter[str] = Counter()
+        """Calls that arrived well formed, by what they ask for: see rest.OPERATIONS."""
         self.statuses: Counter[int] = Counter()
         self.topics: Counter[str] = Counter()
 
@@ -80,6 +86,7 @@ class Record:
             "counts": dict(self.counts),
             "statuses": {str(status): count for status, count in self.statuses.items()},
             "topics": dict(self.topics),
+            "operations": dict(self.operations),
             "conversations": {
                 str(conversation): {
                     **asdict(history),

@@ -1,8 +1,10 @@
 """The simulated Intercom as an ASGI application: every REST call is checked, counted, perhaps spoilt, then handled."""
 
+import asyncio
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -10,46 +12,100 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steelyard.demo.intercom.faults import Faults
 from steelyard.demo.intercom.limits import Limit
 from steelyard.demo.intercom.model import Json, Workspace
-from steelyard.demo.intercom.rest import conversations, directory, tickets
-from steelyard.demo.intercom.rest.call import Call, Handler, Refused
+from steelyard.demo.intercom.rest import ROUTES, operation_of
+from steelyard.demo.intercom.rest.call import Call, Operation, Refused
 
 VERSION = "2.16"
 
-ROUTES = (*directory.ROUTES, *tickets.ROUTES, *conversations.ROUTES)
-
 _NOT_JSON = Refused(400, "bad_request", "The body is not a JSON object")
 # What Intercom says when it does not handle a call, by status.
-_UNHANDLED = {429: ("rate_limit_exceeded", "Exceeded rate limit"), 500: ("server_error", "Server error")}
+_UNHANDLED = {
+    400: ("parameter_invalid", "Not accepted"),
+    401: ("unauthorized", "Access Token Invalid"),
+    403: ("api_plan_restricted", "Active subscription needed"),
+    404: ("not_found", "Resource Not Found"),
+    429: ("rate_limit_exceeded", "Exceeded rate limit"),
+    500: ("server_error", "Server error"),
+    503: ("service_unavailable", "Service unavailable"),
+}
 
 
 def application(
-    workspace: Workspace, *, token: str, limit: Limit, faults: Faults, control: list[BaseRoute]
+    workspace: Workspace, *, token: str, limit: Limit, faults: Faults, slow: float, control: list[BaseRoute]
 ) -> Starlette:
-    """Answers Intercom's calls to holders of `token`, and what `control` adds for those who run the simulation."""
+    """Answers Intercom's calls to holders of `token`, and what `control` adds for those who run the simulation.
 
-    def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            counts = workspace.record.counts
+    `slow` is in seconds: how long an answer is kept back that is to come late.
+    """
+    counts, operations = workspace.record.counts, workspace.record.operations
+
+    def endpoint(route: Operation) -> Callable[[Request], Awaitable[ASGIApp]]:
+        async def answer(request: Request) -> ASGIApp:
             counts["calls"] += 1
             allowance = limit.take(time.time())
             try:
-                if spoilt := faults.fate("call").answer if allowance.allowed else 429:
-                    counts[f"calls_{spoilt}"] += 1
-                    raise Refused(spoilt, *_UNHANDLED[spoilt])
+                if not allowance.allowed:
+                    raise _unhandled(counts, 429)
                 _check_headers(request, token)
-                call = Call(workspace, request.path_params, dict(request.query_params), await _body(request))
-                return JSONResponse(handler(call), headers=allowance.headers)
+                body = await _body(request)
+                operation = operation_of(route.name, body)
+                operations[operation] += 1
+                fate = faults.fate("call", operation)
+                if fate.answer:
+                    raise _unhandled(counts, fate.answer)
+                if fate.cut == "before":
+                    counts["calls_cut"] += 1
+                    return _hang_up
+                call = Call(workspace, request.path_params, dict(request.query_params), body)
+                answered = JSONResponse(route.handler(call), headers=allowance.headers)
             except Refused as refused:
                 return _refusal(refused, allowance.headers)
+            if fate.cut:
+                counts["calls_died"] += 1
+                return _hang_up
+            if fate.late:
+                counts["calls_slow"] += 1
+                return _later(answered, slow)
+            return answered
 
         return answer
 
-    routes = [Route(path, endpoint(handler), methods=[method]) for method, path, handler in ROUTES]
+    routes = [Route(each.path, endpoint(each), methods=[each.method]) for each in ROUTES]
     return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: _unknown})
+
+
+def _unhandled(counts: Counter[str], status: int) -> Refused:
+    counts[f"calls_{status}"] += 1
+    return Refused(status, *_UNHANDLED[status])
+
+
+async def _hang_up(scope: Scope, receive: Receive, send: Send) -> None:
+    """No answer: the connection is closed."""
+    scope["state"]["hang_up"]()
+    await _until_gone(receive)
+
+
+def _later(answer: ASGIApp, seconds: float) -> ASGIApp:
+    """The answer after so many seconds, to a caller who is still there."""
+
+    async def later(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await _until_gone(receive)
+        except TimeoutError:
+            await answer(scope, receive, send)
+
+    return later
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _check_headers(request: Request, token: str) -> None:

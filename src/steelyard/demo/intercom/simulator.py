@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from steelyard.demo.intercom import control, conversations
 from steelyard.demo.intercom.faults import Faults
@@ -48,7 +49,7 @@ class Simulator:
         self.base_url = ""
         self.record = Record()
         self.faults = Faults(config.seed.seed)
-        self.limit = Limit(config.calls_per_window)
+        self.limit = Limit(config.calls_per_window, config.timing.window)
         self.sender = Sender(
             app_id=config.app_id,
             secret=config.client_secret,
@@ -70,8 +71,17 @@ class Simulator:
             token=config.token,
             limit=self.limit,
             faults=self.faults,
+            slow=config.timing.slow,
             control=control.routes(control.Board(self.workspace, self.sender, self.faults, self.limit)),
         )
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application close the connection instead of answering, for which ASGI has no word."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"] = {**self.app_state, "hang_up": self.transport.abort}
 
 
 class _Server(uvicorn.Server):
@@ -91,7 +101,7 @@ async def running(config: Config) -> AsyncGenerator[Simulator]:
         listener.bind(("127.0.0.1", config.port))
         simulator.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = uvicorn.Config(
-            simulator.app, http="httptools", ws="none", lifespan="off", log_level="warning", access_log=False
+            simulator.app, http=_Protocol, ws="none", lifespan="off", log_level="warning", access_log=False
         )
         server = _Server(settings)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from steelyard.demo.intercom.faults import Faults
 from steelyard.demo.intercom.model import Publish
@@ -29,6 +30,12 @@ class Timing:
     answer: float = 5.0
     retry: float = 60.0
     throttle: float = 60.0
+    window: int = 10
+    """Of the rate limit."""
+    late: float = 3.0
+    """How much later a webhook comes that is struck by `late`."""
+    slow: float = 12.0
+    """How much later an answer comes to a call that is struck by `slow`: Steelyard's client waits for 10."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +44,8 @@ class Notification:
     conversation: int | None
     item: str
     created_at: int
+    cut: Literal["", "before", "after"] = ""
+    """What becomes of the first attempt."""
     id: str = field(default_factory=lambda: f"notif_{uuid.uuid4()}")
     attempts: int = 0
     first_sent_at: int = 0
@@ -105,14 +114,20 @@ class Sender:
             counts["dropped"] += 1
             return
         number = next(self._published)
-        notification = Notification(what.topic, what.conversation, json.dumps(what.item), int(time.time()))
+        item, now = json.dumps(what.item), int(time.time())
+        notification = Notification(what.topic, what.conversation, item, now, fate.cut)
         counts["duplicates"] += fate.copies - 1
         counts["reordered"] += fate.behind > 0
+        counts["late"] += fate.late
+        counts["cut"] += fate.cut == "before"
+        counts["hung_up"] += fate.cut == "after"
         self._unsettled += fate.copies
         self._idle.clear()
         for _ in range(fate.copies):
             if fate.behind:
                 self._held.append((number + fate.behind, notification))
+            elif fate.late:
+                asyncio.get_running_loop().call_later(self._timing.late, self._queue.put_nowait, notification)
             else:
                 self._queue.put_nowait(notification)
         while self._held and self._held[0][0] <= number:
@@ -124,7 +139,7 @@ class Sender:
 
     @property
     def unsettled(self) -> int:
-        """Webhooks that are queued, held back, on their way or waiting for their retry."""
+        """Webhooks that are queued, held back, late, on their way or waiting for their retry."""
         return self._unsettled
 
     async def drain(self, seconds: float) -> bool:
@@ -175,7 +190,10 @@ class Sender:
         status = 0
         with contextlib.suppress(OSError, EOFError, TimeoutError, ValueError):
             async with asyncio.timeout(self._timing.answer):
-                status = await connection.request("POST", headers, body)
+                if notification.cut and notification.attempts == 1:
+                    await connection.cut("POST", headers, body, after=notification.cut == "after")
+                else:
+                    status = await connection.request("POST", headers, body)
         self._record.answered(notification.topic, notification.conversation, status)
         return status
 

@@ -34,9 +34,7 @@ class Connection:
 
         A server may close an idle connection just when it is used again: that one case is repeated at once.
         """
-        lines = [f"{method} {self._address.path} HTTP/1.1", f"Host: {self._address.host}:{self._address.port}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        request = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+        request = self._whole(method, headers, body)
         reused = self._streams is not None
         try:
             return await self._exchange(method, request)
@@ -53,10 +51,29 @@ class Connection:
             self.close()
             raise
 
+    async def cut(self, method: str, headers: dict[str, str], body: bytes, *, after: bool) -> None:
+        """Sends a request and closes before there can be an answer: `after` all of it was sent, else half-way.
+
+        Raises OSError where it cannot be sent.
+        """
+        self.close()  # an idle connection may be closed already, and nobody would notice
+        request = self._whole(method, headers, body)
+        _, writer = await asyncio.open_connection(self._address.host, self._address.port)
+        try:
+            writer.write(request if after else request[: len(request) - len(body) // 2])
+            await writer.drain()
+        finally:
+            writer.close()
+
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+    def _whole(self, method: str, headers: dict[str, str], body: bytes) -> bytes:
+        lines = [f"{method} {self._address.path} HTTP/1.1", f"Host: {self._address.host}:{self._address.port}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
     async def _exchange(self, method: str, request: bytes) -> int:
         if self._streams is None:

@@ -96,7 +96,13 @@ class Call(NamedTuple):
         return found
 
 
-Handler = Callable[[Call], Json]
+class Operation(NamedTuple):
+    """A call that can be made, and who handles it."""
+
+    name: str
+    method: str
+    path: str
+    handler: Callable[[Call], Json]
 
 
 def invalid(message: str, field: str | None = None) -> Refused:

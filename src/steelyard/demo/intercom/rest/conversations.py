@@ -6,7 +6,7 @@ from steelyard.demo.intercom import conversations as deeds
 from steelyard.demo.intercom import shapes
 from steelyard.demo.intercom.conversations import Actor
 from steelyard.demo.intercom.model import Attribute, Contact, Conversation, Json, sent
-from steelyard.demo.intercom.rest.call import Call, Handler, Refused, invalid, paging
+from steelyard.demo.intercom.rest.call import Call, Operation, Refused, invalid, paging
 from steelyard.demo.intercom.search import BadQuery, Page, compile_query, page_of
 
 
@@ -191,15 +191,15 @@ def _same_contact(call: Call, contact: Contact) -> None:
         raise Refused(404, "not_found", "User Not Found")
 
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/conversations", list_all),
-    ("POST", "/conversations", begin),
-    ("POST", "/conversations/search", find),
-    ("GET", "/conversations/{conversation_id}", read),
-    ("PUT", "/conversations/{conversation_id}", update),
-    ("DELETE", "/conversations/{conversation_id}", remove),
-    ("POST", "/conversations/{conversation_id}/parts", manage),
-    ("POST", "/conversations/{conversation_id}/reply", reply),
-    ("POST", "/conversations/{conversation_id}/tags", tag),
-    ("DELETE", "/conversations/{conversation_id}/tags/{tag_id}", untag),
+ROUTES: tuple[Operation, ...] = (
+    Operation("conversations", "GET", "/conversations", list_all),
+    Operation("create_conversation", "POST", "/conversations", begin),
+    Operation("search_conversations", "POST", "/conversations/search", find),
+    Operation("conversation", "GET", "/conversations/{conversation_id}", read),
+    Operation("update_conversation", "PUT", "/conversations/{conversation_id}", update),
+    Operation("delete_conversation", "DELETE", "/conversations/{conversation_id}", remove),
+    Operation("part", "POST", "/conversations/{conversation_id}/parts", manage),
+    Operation("reply", "POST", "/conversations/{conversation_id}/reply", reply),
+    Operation("tag", "POST", "/conversations/{conversation_id}/tags", tag),
+    Operation("untag", "DELETE", "/conversations/{conversation_id}/tags/{tag_id}", untag),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from steelyard.demo.intercom import shapes, staff
 from steelyard.demo.intercom.model import Attribute, Json
-from steelyard.demo.intercom.rest.call import Call, Handler, Refused, invalid
+from steelyard.demo.intercom.rest.call import Call, Operation, Refused, invalid
 from steelyard.kit.ids import numeric_id
 
 DATA_TYPES = ("string", "integer", "list", "decimal", "boolean", "datetime", "relationship", "files")
@@ -109,17 +109,17 @@ def _options(call: Call) -> tuple[str, ...]:
     return tuple(labels)
 
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/me", me),
-    ("GET", "/admins", admins),
-    ("GET", "/admins/{admin_id}", admin),
-    ("PUT", "/admins/{admin_id}/away", set_away),
-    ("GET", "/away_status_reasons", away_reasons),
-    ("GET", "/teams", teams),
-    ("GET", "/teams/{team_id}", team),
-    ("GET", "/tags", tags),
-    ("POST", "/tags", make_tag),
-    ("GET", "/conversations/attributes", attributes),
-    ("POST", "/conversations/attributes", make_attribute),
-    ("GET", "/contacts/{contact_id}", contact),
+ROUTES: tuple[Operation, ...] = (
+    Operation("me", "GET", "/me", me),
+    Operation("admins", "GET", "/admins", admins),
+    Operation("admin", "GET", "/admins/{admin_id}", admin),
+    Operation("set_away", "PUT", "/admins/{admin_id}/away", set_away),
+    Operation("away_status_reasons", "GET", "/away_status_reasons", away_reasons),
+    Operation("teams", "GET", "/teams", teams),
+    Operation("team", "GET", "/teams/{team_id}", team),
+    Operation("tags", "GET", "/tags", tags),
+    Operation("create_tag", "POST", "/tags", make_tag),
+    Operation("conversation_attributes", "GET", "/conversations/attributes", attributes),
+    Operation("create_conversation_attribute", "POST", "/conversations/attributes", make_attribute),
+    Operation("contact", "GET", "/contacts/{contact_id}", contact),
 )

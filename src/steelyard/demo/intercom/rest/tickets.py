@@ -3,7 +3,7 @@
 from steelyard.demo.intercom import conversations, shapes, tickets
 from steelyard.demo.intercom.conversations import Actor
 from steelyard.demo.intercom.model import Conversation, Json, TicketState
-from steelyard.demo.intercom.rest.call import Call, Handler, Refused, invalid
+from steelyard.demo.intercom.rest.call import Call, Operation, Refused, invalid
 from steelyard.demo.intercom.rest.conversations import search
 from steelyard.kit.ids import numeric_id
 
@@ -82,10 +82,10 @@ def _actor_id(call: Call) -> int:
     return call.id("admin_id") if "assignee_id" in call.body else call.workspace.owner
 
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/tickets/search", find),
-    ("GET", "/tickets/{ticket_id}", read),
-    ("PUT", "/tickets/{ticket_id}", update),
-    ("POST", "/conversations/{conversation_id}/convert", convert),
-    ("GET", "/ticket_states", states),
+ROUTES: tuple[Operation, ...] = (
+    Operation("search_tickets", "POST", "/tickets/search", find),
+    Operation("ticket", "GET", "/tickets/{ticket_id}", read),
+    Operation("update_ticket", "PUT", "/tickets/{ticket_id}", update),
+    Operation("convert", "POST", "/conversations/{conversation_id}/convert", convert),
+    Operation("ticket_states", "GET", "/ticket_states", states),
 )

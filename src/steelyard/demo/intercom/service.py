@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from steelyard.demo.intercom.faults import Faults
+from steelyard.demo.intercom.faults import Fate, Faults
 from steelyard.demo.intercom.limits import Limit
 from steelyard.demo.intercom.model import Json, Workspace
 from steelyard.demo.intercom.rest import ROUTES, operation_of
@@ -65,18 +65,23 @@ def application(
                 answered = JSONResponse(route.handler(call), headers=allowance.headers)
             except Refused as refused:
                 return _refusal(refused, allowance.headers)
-            if fate.cut:
-                counts["calls_died"] += 1
-                return _hang_up
-            if fate.late:
-                counts["calls_slow"] += 1
-                return _later(answered, slow)
-            return answered
+            return _struck(answered, fate, slow, counts)
 
         return answer
 
     routes = [Route(each.path, endpoint(each), methods=[each.method]) for each in ROUTES]
     return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: _unknown})
+
+
+def _struck(answer: ASGIApp, fate: Fate, slow: float, counts: Counter[str]) -> ASGIApp:
+    """The answer to a call that was handled, as far as its caller gets it."""
+    if fate.cut:
+        counts["calls_died"] += 1
+        return _hang_up
+    if fate.late:
+        counts["calls_slow"] += 1
+        return _later(answer, slow)
+    return answer
 
 
 def _unhandled(counts: Counter[str], status: int) -> Refused:

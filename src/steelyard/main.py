@@ -7,14 +7,15 @@ import logging
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
 import uvicorn
+from procrastinate import App
 
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.signature import verify
@@ -49,7 +50,7 @@ ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("temp
 """The folder of each room's templates."""
 
 Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 CONNECTION_KNOWN = 30 * SECOND
 """How long a stored token is used without looking again."""
@@ -90,7 +91,7 @@ async def adopt_policy(conn: Connection, workspace: WorkspaceId, text: str) -> P
 
 
 @asynccontextmanager
-async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
+async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
     """What the web process serves: ingest before everything else, then the console."""
     async with (
         Database.open(url, size=10, name="steelyard web") as database,
@@ -117,7 +118,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[App]:
         yield _front(ingest, console)
 
 
-def _front(ingest: Any, console: Any) -> App:
+def _front(ingest: Any, console: Any) -> Asgi:
     """Webhooks go past everything that pages need."""
 
     def front(scope: Message, receive: Any, send: Any) -> Awaitable[None]:
@@ -164,23 +165,38 @@ def uvicorn_config(app: Any, host: str, port: int) -> uvicorn.Config:
 # The worker process
 
 
+class Routing(NamedTuple):
+    """What routes in a process, put together."""
+
+    app: App
+    jobs: RoutingJobs
+    reconcile: Reconcile
+    router: Router
+
+
+@asynccontextmanager
+async def routing(database: Database, url: str, keys: Path) -> AsyncGenerator[Routing]:
+    """What routes the cell's workspaces, while the block runs. `keys`: the folder of the key files."""
+    async with clients_of(database, keys) as clients:
+        app, reconcile = job_app(url), Reconcile(database, clients.of, now)
+        jobs = RoutingJobs(app, Delivery(database, clients.of, clients.writes_notes, now), reconcile)
+        async with app.open_async():
+            yield Routing(app, jobs, reconcile, Router(database, ledger(), jobs, now))
+
+
 async def run_worker_process(settings: Settings, url: str) -> None:
     """Routes, delivers, rescues and forgets until it is cancelled."""
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database.open(url, size=10, name="steelyard worker"))
-        clients = await stack.enter_async_context(clients_of(database, settings.keys))
-        app = job_app(url)
-        jobs = RoutingJobs(
-            app, Delivery(database, clients.of, clients.writes_notes, now), Reconcile(database, clients.of, now)
-        )
-        await stack.enter_async_context(app.open_async())
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_read_back(database, jobs))
-            group.create_task(work(database, Router(database, ledger(), jobs, now)))
-            group.create_task(run_worker(app, QUEUES, settings.deliveries))
-            group.create_task(rescue(database))
-            group.create_task(_forget(database))
-            group.create_task(end_with_parent())
+    async with (
+        Database.open(url, size=10, name="steelyard worker") as database,
+        routing(database, url, settings.keys) as parts,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(_read_back(database, parts.jobs))
+        group.create_task(work(database, parts.router))
+        group.create_task(run_worker(parts.app, QUEUES, settings.deliveries))
+        group.create_task(rescue(database))
+        group.create_task(_forget(database))
+        group.create_task(end_with_parent())
 
 
 async def _read_back(database: Database, jobs: RoutingJobs) -> None:

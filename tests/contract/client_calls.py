@@ -32,6 +32,7 @@ CALLS: dict[str, Callable[[Intercom], Awaitable[Any]]] = {
     "search_conversations": lambda intercom: _listed(intercom.search_conversations(OPEN)),
     "roster": lambda intercom: intercom.roster(),
     "open_conversations": lambda intercom: _listed(intercom.open_conversations()),
+    "count_open_conversations": lambda intercom: intercom.count_open_conversations(),
     "conversation": lambda intercom: intercom.conversation(17),
     "update_conversation": lambda intercom: intercom.update_conversation(17, {"weight": 5, "topic": "dns"}),
     "assign": lambda intercom: intercom.assign(17, 1, 7),

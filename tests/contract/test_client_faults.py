@@ -33,6 +33,7 @@ REPEATED = {
     "search_conversations",
     "roster",
     "open_conversations",
+    "count_open_conversations",
     "conversation",
     "update_conversation",
     "conversation_attributes",

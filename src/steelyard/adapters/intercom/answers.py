@@ -81,6 +81,8 @@ class Page(NamedTuple):
 
     items: list[Json]
     following: str | None
+    total: int | None
+    """Items of all pages, where Intercom says so."""
 
 
 class Answer:
@@ -211,7 +213,8 @@ def page(answer: Answer, name: str) -> Page:
     pages = answer.optional("pages")
     following = pages.optional("next") if pages else None
     cursor = following.optional("starting_after") if following else None
-    return Page(items, cursor.text() if cursor else None)
+    total = answer.raw().get("total_count")
+    return Page(items, cursor.text() if cursor else None, total if type(total) is int and total >= 0 else None)
 
 
 def refusal(call: str, status: int, content: bytes, headers: Mapping[str, str]) -> IntercomError:

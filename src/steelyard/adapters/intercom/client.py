@@ -148,6 +148,13 @@ class Intercom:
         """The conversations that are open, by search."""
         return self._search("open_conversations", "conversations", search.where("open", "=", True))
 
+    async def count_open_conversations(self) -> int | None:
+        """How many conversations are open; None where Intercom does not say."""
+        body: Json = {"query": search.where("open", "=", True).json, "pagination": {"per_page": 1}}
+        path = "/conversations/search"
+        answer = await self._call("count_open_conversations", "POST", path, body, repeatable=True)
+        return answers.page(answer, "conversations").total
+
     async def conversation(self, conversation: int) -> Json:
         """One conversation with its newest parts (500 at most), bodies as plain text."""
         path = f"/conversations/{conversation:d}"
@@ -315,7 +322,7 @@ async def _all_pages(call: str, name: str, page: Callable[[str | None], Awaitabl
     """Every item of every page. Raises AnswerError if the cursor stands still or never ends."""
     cursor = None
     for _ in range(_MOST_PAGES):
-        items, following = answers.page(await page(cursor), name)
+        items, following, _ = answers.page(await page(cursor), name)
         for item in items:
             yield item
         if following is None:

@@ -21,3 +21,8 @@ def api_url(region: str) -> str:
     except KeyError:
         known = ", ".join(REGIONS)
         raise ConfigError(f"Intercom has no region {region!r}: name the workspace's own, one of {known}") from None
+
+
+def region_of(spelled: str) -> str | None:
+    """The region that Intercom spells so, in whatever case and with whatever follows (`EU`, `eu-west-1`); else None."""
+    return next((region for region in REGIONS if spelled.strip().lower().startswith(region)), None)

@@ -11,6 +11,7 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, Work
 from steelyard.kit.instants import Micros, micros
 from steelyard.routing import store
 from steelyard.routing.decide import decide
+from steelyard.routing.decisions import fold_decisions
 from steelyard.routing.model import Conversation, Order, Phase, Team, Text
 from steelyard.routing.policy import parse
 from steelyard.routing.router import scale
@@ -42,7 +43,7 @@ class Desk:
             await store.adopt_policy(conn, self.workspace, hashlib.sha256(text.encode()).hexdigest(), text)
 
     async def see(self, *all_seen: Seen) -> None:
-        ledger = Ledger([Fold("decision.", store.fold_decisions)])
+        ledger = Ledger([Fold("decision.", fold_decisions)])
         async with self.database.transaction(self.workspace) as conn:
             for seen in all_seen:
                 self.state = state = self.state.fork()
@@ -67,7 +68,7 @@ class Desk:
         team = Team(TeamId(id), tuple(EngineerId(each) for each in sorted(members)))
         await self.see(SeenTeam(team, self.second, name))
         async with self.database.transaction(self.workspace) as conn:
-            await store.write_names(conn, self.workspace, {}, {TeamId(id): name})
+            await store.write_names(conn, self.workspace, {}, {TeamId(id): (name, "")})
 
     async def ask(self, id: int, subject: str, body: str, contact: str = "", **more: object) -> None:
         self.now += timedelta(seconds=37)

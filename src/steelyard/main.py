@@ -28,6 +28,7 @@ from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.routing import pages as routing_pages
 from steelyard.routing import store
 from steelyard.routing.connections import Unseal, read_token
+from steelyard.routing.decisions import fold_decisions
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
@@ -69,7 +70,7 @@ def now() -> Micros:
 
 def ledger() -> Ledger:
     """The ledger with the folds of every room."""
-    return Ledger([Fold("decision.", store.fold_decisions)])
+    return Ledger([Fold("decision.", fold_decisions)])
 
 
 def shipped_policy() -> str:

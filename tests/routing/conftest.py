@@ -13,6 +13,7 @@ import pytest
 from steelyard.kit.ids import ConversationId, Position, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import store
+from steelyard.routing.decisions import fold_decisions
 from steelyard.routing.router import Router
 from steelyard.store.database import Database
 from steelyard.store.ledger import Fold, Ledger
@@ -60,7 +61,7 @@ class Bench:
         self.router = self.another_router()
 
     def another_router(self) -> Router:
-        ledger = Ledger([Fold("decision.", store.fold_decisions)])
+        ledger = Ledger([Fold("decision.", fold_decisions)])
         return Router(self.database, ledger, self.asked, self.clock)
 
     async def put(self, *bodies: bytes) -> None:

@@ -36,8 +36,15 @@ def conversation(data: list[Any]) -> Conversation:
         matches=matches(plain.matches),
         tag=Override(*plain.tag) if plain.tag else None,
         note=Override(*plain.note) if plain.note else None,
-        pending=Pending(plain.pending[0], plain.pending[1], Order(*plain.pending[2])) if plain.pending else None,
+        pending=_pending(plain.pending),
     )
+
+
+def _pending(data: Any) -> Pending | None:
+    if not data:
+        return None
+    decision, engineer, after, *shadow = data
+    return Pending(decision, engineer, Order(*after), *shadow)
 
 
 def matches(data: Any) -> tuple[Match, ...]:

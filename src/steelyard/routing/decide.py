@@ -16,17 +16,35 @@ from steelyard.routing import codec
 from steelyard.routing.choose import choose
 from steelyard.routing.merge import answers, contradicts, differs, merge, merge_engineer, same_instant, tombstone
 from steelyard.routing.model import (
+    BEFORE,
     ENGINE,
+    Comparison,
     Conversation,
     Decision,
     Engineer,
+    Exclusion,
     Pending,
+    Switch,
     Team,
     Text,
     Weighed,
 )
-from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenPolicy, SeenRoster, SeenTeam, Settled
+from steelyard.routing.seen import (
+    Gone,
+    Seen,
+    SeenConversation,
+    SeenEngineer,
+    SeenPolicy,
+    SeenRoster,
+    SeenSwitch,
+    SeenTeam,
+    Settled,
+)
 from steelyard.routing.state import State
+
+_BEGINNINGS = ("conversation.created", "conversation.assigned")
+_BEGUN_WITHIN = 3600
+"""Seconds. A conversation older than that was not just given to somebody, only not heard of before."""
 
 
 class Scale(NamedTuple):
@@ -41,6 +59,7 @@ class Changes(NamedTuple):
 
     facts: tuple[Fact, ...]
     decisions: tuple[tuple[Position, Decision], ...] = ()
+    """Those to deliver, with their positions. What was decided in the shadow is only a fact."""
     late: bool = False
     """Whether something newer was known already, so that nothing changed."""
     unsure: bool = False
@@ -55,7 +74,10 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
     """
     match seen:
         case SeenConversation():
+            before = _take_before(state, seen, known, scale, now)
+            known = state.conversations.get(seen.id) if before.facts else known
             changes = _take_conversation(state, seen, known, scale)
+            changes = changes._replace(facts=(*before.facts, *changes.facts))
             return _choose_for(state, changes, [seen.id], scale.policy, now)
         case Settled():
             changes = _take_settled(state, seen, known, scale)
@@ -71,6 +93,10 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
         case SeenPolicy():
             fact = _record(state, "policy.adopted", _micros(seen.at), None, None, {"policy": seen.policy})
             changes = Changes((fact,))
+        case SeenSwitch():
+            fact = _record(state, "routing.switched", _micros(seen.at), None, None, {"switch": seen.switch})
+            state.put_switch(seen.switch)
+            changes = Changes((fact,))
     if changes.late or not state.standings:
         return changes
     return _choose_for(state, changes, state.waiting_in_order(), scale.policy, now)
@@ -81,13 +107,16 @@ def apply(state: State, position: Position, fact: Fact) -> None:
     state.position = position
     data = json.loads(fact.data)
     if fact.kind == "decision.made":
-        _apply_decision(state, position, codec.decision(data["d"]))
+        _apply_decision(state, position, codec.decision(data["d"]), shadow=data.get("shadow", False))
     elif "c" in data and fact.kind.startswith(("conversation.", "ticket.", "decision.")):
         _put_conversation(state, codec.conversation(data["c"]), fact.at)
     elif "e" in data and fact.kind.startswith("engineer.") and fact.engineer is not None:
         state.put_engineer(codec.engineer(fact.engineer, data["e"]))
     elif "members" in data and fact.kind == "team.seen":
         state.put_team(Team(TeamId(data["team"]), tuple(data["members"])))
+    elif fact.kind == "routing.switched":
+        routed, paused = data["switch"]
+        state.put_switch(Switch(tuple(routed) if routed is not None else None, paused))
 
 
 # Taking what was seen
@@ -99,10 +128,11 @@ def _take_conversation(state: State, seen: SeenConversation, known: Conversation
     data: dict[str, object] = {"late": True} if late else {"c": new}
     if seen.ours:
         data["ours"] = True
+    compared = _compare(state, known, new, _micros(seen.at))
     fact = _record(state, seen.kind, _micros(seen.at), seen.id, seen.by, data)
     if not late:
         _put_conversation(state, new, fact.at)
-    return Changes((fact,), late=late, unsure=known is not None and contradicts(known, seen))
+    return Changes((*compared, fact), late=late, unsure=known is not None and contradicts(known, seen))
 
 
 def _take_gone(state: State, seen: Gone, known: Conversation | None) -> Changes:
@@ -178,6 +208,38 @@ def _take_roster(state: State, seen: SeenRoster) -> Changes:
     return Changes(tuple(facts), late=not facts)
 
 
+# The shadow
+
+
+def _take_before(
+    state: State, seen: SeenConversation, known: Conversation | None, scale: Scale, now: Micros
+) -> Changes:
+    """What would have been decided for a conversation that had an engineer before anything was heard of it."""
+    begun = seen.kind in _BEGINNINGS and seen.at - seen.since <= _BEGUN_WITHIN
+    if known is not None or not begun or seen.assignee is None or state.switch.routes(seen.team):
+        return Changes(())
+    order = seen.order._replace(rank=BEFORE)
+    unassigned = seen._replace(kind="conversation.created", order=order, assignee=None, by=None, ours=False)
+    return _choose_for(state, _take_conversation(state, unassigned, None, scale), [seen.id], scale.policy, now)
+
+
+def _compare(state: State, known: Conversation | None, new: Conversation, at: Micros) -> tuple[Fact, ...]:
+    """The fact that somebody was given what a decision in the shadow was about: the loads as they were until now."""
+    pending = known.pending if known is not None else None
+    if known is None or pending is None or not pending.shadow or new.pending is not None or new.assignee is None:
+        return ()
+    given, winner = state.engineers.get(new.assignee), state.engineers.get(pending.engineer)
+    if given is None or winner is None:
+        return ()
+    exclusions = state.exclusions(given)
+    if known.team is not None and given.id not in state.members(known.team):
+        exclusions |= Exclusion.NOT_IN_TEAM
+    weight = known.weight if known.counts else 0
+    load = given.load - (weight if given.id == winner.id else 0)
+    compared = Comparison(pending.decision, given.id, load, exclusions, winner.load - weight)
+    return (_record(state, "decision.compared", at, new.id, given.id, compared._asdict()),)
+
+
 # Choosing
 
 
@@ -191,11 +253,12 @@ def _choose_for(
         made = _decision(state, state.conversations[conversation], policy, now)
         if made is None:
             continue
-        fact = Fact("decision.made", now, conversation, made.winner, codec.dump({"d": made}))
-        state.position = Position(state.position + 1)
-        _apply_decision(state, state.position, made)
-        facts.append(fact)
-        decisions.append((state.position, made))
+        shadow = not state.switch.routes(made.team)
+        data: dict[str, object] = {"d": made, "shadow": True} if shadow else {"d": made}
+        facts.append(_record(state, "decision.made", now, conversation, made.winner, data))
+        _apply_decision(state, state.position, made, shadow=shadow)
+        if not shadow:
+            decisions.append((state.position, made))
     return changes._replace(facts=tuple(facts), decisions=tuple(decisions))
 
 
@@ -221,12 +284,12 @@ def _decision(state: State, conversation: Conversation, policy: str, now: Micros
     )
 
 
-def _apply_decision(state: State, position: Position, made: Decision) -> None:
+def _apply_decision(state: State, position: Position, made: Decision, *, shadow: bool) -> None:
     conversation = state.conversations[made.conversation]
-    state.put_conversation(
-        conversation._replace(pending=Pending(position, made.winner, conversation.order), failed=None)
-    )
-    state.assign(made.winner, made.at)
+    pending = Pending(position, made.winner, conversation.order, shadow)
+    state.put_conversation(conversation._replace(pending=pending, failed=None))
+    if not shadow:
+        state.assign(made.winner, made.at)
 
 
 def _put_conversation(state: State, new: Conversation, at: Micros) -> None:

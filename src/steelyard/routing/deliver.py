@@ -62,6 +62,8 @@ class Errand:
     actor: int
     """0: the workspace is not connected."""
     policy: str
+    on: bool
+    """Whether Steelyard assigns for its team now."""
     wanted: bool
     """Whether it still stands: Intercom shows it, by an earlier try, or nothing newer has answered it."""
 
@@ -87,6 +89,8 @@ class Delivery:
         errand = await self._errand(workspace, decision)
         if errand is None:
             return
+        if not errand.on:
+            return await self._settle(workspace, decision, errand, "overtaken", "switched off", {})
         if not errand.wanted:
             return await self._settle(workspace, decision, errand, "overtaken", "no longer wanted", {})
         try:
@@ -138,13 +142,14 @@ class Delivery:
             await cursor.execute(
                 """SELECT decision.conversation, winner, decision.topic, decision.weight, decision.team, winner_load,
                           runner_up_load, coalesce(actor, 0) AS actor, decision.policy,
+                          NOT paused AND (routed IS NULL OR coalesce(decision.team, 0) = ANY(routed)) AS on,
                           coalesce((value #>> '{12,0}')::bigint = decision.decision, false)
                           OR coalesce((value ->> 3)::bigint = winner, false) AND NOT EXISTS (
                               SELECT FROM decision AS newer
                               WHERE newer.workspace = decision.workspace AND newer.conversation = decision.conversation
                                     AND newer.decision > decision.decision
                           ) AS wanted
-                   FROM decision JOIN conversation USING (workspace, conversation)
+                   FROM decision JOIN conversation USING (workspace, conversation) JOIN workspace USING (workspace)
                         LEFT JOIN connection USING (workspace)
                    WHERE decision.workspace = %s AND decision.decision = %s AND outcome = 'pending'""",
                 (workspace, decision),

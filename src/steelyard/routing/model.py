@@ -52,8 +52,9 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-CREATED, WEBHOOK, READ = 0, 1, 2
-"""Ranks within one second of Intercom's: a creation is older, a later reading newer, than any other payload."""
+BEFORE, CREATED, WEBHOOK, READ = -1, 0, 1, 2
+"""Ranks within one second of Intercom's: a creation is older, a later reading newer, than any other payload. What was
+before the first payload is older than all of them."""
 
 
 class Order(NamedTuple):
@@ -85,6 +86,25 @@ class Pending(NamedTuple):
     engineer: EngineerId
     after: Order
     """What was known of the conversation when it was decided: only something newer can answer it."""
+    shadow: bool = False
+    """Whether it is only compared with what Intercom does, and never delivered."""
+
+
+NO_TEAM = TeamId(0)
+"""Stands for conversations without a team, where teams are switched on."""
+
+
+class Switch(NamedTuple):
+    """For which teams Steelyard assigns. For all others it decides in the shadow: it compares and writes nothing."""
+
+    routed: tuple[TeamId, ...] | None = None
+    """The teams that are on, NO_TEAM among them perhaps; None: all of them, those to come too."""
+    paused: bool = False
+    """Whether it assigns for no team at all, whichever are on."""
+
+    def routes(self, team: TeamId | None) -> bool:
+        """Whether what is decided for `team` (None: for a conversation without one) is delivered."""
+        return not self.paused and (self.routed is None or (team or NO_TEAM) in self.routed)
 
 
 class Conversation(NamedTuple):
@@ -179,6 +199,18 @@ class Candidate(NamedTuple):
     load: int
     capacity: int
     last_assigned: Micros
+
+
+class Comparison(NamedTuple):
+    """What became of a decision in the shadow: who was given the conversation instead, and how both stood then."""
+
+    decision: Position
+    engineer: EngineerId
+    load: int
+    """Of who was given it, without this conversation; so is the winner's."""
+    exclusions: Exclusion
+    """Why Steelyard would not have given them anything, if so."""
+    winner_load: int
 
 
 class Choice(NamedTuple):

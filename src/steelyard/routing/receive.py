@@ -9,16 +9,27 @@ from typing import Any, NamedTuple
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload
-from steelyard.routing.model import CREATED, READ, WEBHOOK, Order, Override, Phase, Team, Text
-from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenPolicy, SeenRoster, SeenTeam, Settled
+from steelyard.routing.model import CREATED, NO_TEAM, READ, WEBHOOK, Order, Override, Phase, Switch, Team, Text
+from steelyard.routing.seen import (
+    Gone,
+    Seen,
+    SeenConversation,
+    SeenEngineer,
+    SeenPolicy,
+    SeenRoster,
+    SeenSwitch,
+    SeenTeam,
+    Settled,
+)
 from steelyard.routing.weigh import parse_weight_note, parse_weight_tag
 
 OURS = ("weight", "topic", "decision")
 """The conversation attributes that Steelyard writes. They weigh nothing, or it would weigh itself."""
 
 RECEIPT, READ_BACK, GONE, ROSTER = "steelyard.receipt", "steelyard.read_back", "steelyard.gone", "steelyard.roster"
-POLICY = "steelyard.policy"
-"""What Steelyard's own jobs put into the inbox: how a delivery ended; a conversation read, or not found; the roster."""
+POLICY, SWITCH = "steelyard.policy", "steelyard.switch"
+"""What Steelyard itself puts into the inbox: how a delivery ended; a conversation read, or not found; the roster; a
+policy that was adopted; teams that were switched on or off."""
 
 OUTCOMES = ("delivered", "overtaken", "failed")
 """How a delivery can end."""
@@ -69,6 +80,8 @@ def receive(body: bytes, received_at: int, reader: Reader) -> Received:
     if topic == POLICY:
         at = payload.seconds(whole.get("created_at"), received_at)
         return SeenPolicy(payload.text(whole.get("policy"), 64), at)
+    if topic == SWITCH:
+        return _switch(whole, received_at)
     if topic == RECEIPT:
         return _receipt(whole, received_at, reader)
     item = payload.mapping(payload.mapping(whole.get("data")).get("item"))
@@ -278,11 +291,25 @@ def _roster(whole: dict[str, Any], received_at: int) -> Received:
     if not engineers:
         return Ignored("the roster names nobody")
     teams = tuple(
-        SeenTeam(Team(TeamId(id), _members(each.get("admin_ids"))), at, payload.text(each.get("name"), 200))
+        SeenTeam(
+            Team(TeamId(id), _members(each.get("admin_ids"))),
+            at,
+            payload.text(each.get("name"), 200),
+            payload.text(each.get("distribution_method"), 40),
+        )
         for each in payload.mappings(whole.get("teams"), 100_000)
         if (id := numeric_id(each.get("id"))) is not None
     )
     return SeenRoster(engineers, teams, at, order)
+
+
+def _switch(whole: dict[str, Any], received_at: int) -> Received:
+    routed, paused = whole.get("routed"), payload.flag(whole.get("paused"))
+    if paused is None or not isinstance(routed, list | None):
+        return Ignored("the switch says nothing")
+    listed = {TeamId(numeric_id(each) or NO_TEAM) for each in payload.elements(whole.get("routed"))}
+    teams = tuple(sorted(listed)) if routed is not None else None
+    return SeenSwitch(Switch(teams, paused), payload.seconds(whole.get("created_at"), received_at))
 
 
 def _members(value: object) -> tuple[EngineerId, ...]:

@@ -83,7 +83,7 @@ class _Batch:
     changes: list[Changes] = field(default_factory=list[Changes])
     texts: dict[ConversationId, SeenConversation] = field(default_factory=dict[ConversationId, SeenConversation])
     engineers: dict[EngineerId, str] = field(default_factory=dict[EngineerId, str])
-    teams: dict[TeamId, str] = field(default_factory=dict[TeamId, str])
+    teams: dict[TeamId, tuple[str, str]] = field(default_factory=dict[TeamId, tuple[str, str]])
     unsure: set[ConversationId] = field(default_factory=set[ConversationId])
     unsure_of_roster: bool = False
 
@@ -291,10 +291,10 @@ def _collect(batch: _Batch, cached: _Cached, seen: Seen, changes: Changes) -> No
             batch.unsure_of_roster |= changes.unsure
             batch.engineers[seen.id] = seen.name or batch.engineers.get(seen.id, "")
         case SeenTeam():
-            batch.teams[seen.team.id] = seen.name
+            batch.teams[seen.team.id] = seen.name, seen.distribution
         case SeenRoster():
             batch.engineers |= {each.id: each.name for each in seen.engineers}
-            batch.teams |= {each.team.id: each.name for each in seen.teams}
+            batch.teams |= {each.team.id: (each.name, each.distribution) for each in seen.teams}
         case _:
             pass
     batch.engineers = {id: name for id, name in batch.engineers.items() if name}

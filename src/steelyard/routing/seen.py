@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
 from steelyard.kit.instants import Micros
-from steelyard.routing.model import Order, Override, Phase, Team, Text
+from steelyard.routing.model import Order, Override, Phase, Switch, Team, Text
 
 
 class SeenConversation(NamedTuple):
@@ -65,6 +65,8 @@ class SeenTeam(NamedTuple):
     team: Team
     at: int
     name: str = ""
+    distribution: str = ""
+    """How Intercom itself assigns in it: `round_robin`, `load_balanced`; empty where it does not say."""
 
 
 class Settled(NamedTuple):
@@ -90,6 +92,13 @@ class SeenRoster(NamedTuple):
     order: Order
 
 
+class SeenSwitch(NamedTuple):
+    """Teams were switched on or off."""
+
+    switch: Switch
+    at: int
+
+
 class SeenPolicy(NamedTuple):
     """A policy was put in force: who waits may be given to somebody now."""
 
@@ -97,4 +106,4 @@ class SeenPolicy(NamedTuple):
     at: int
 
 
-Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | Settled
+Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | SeenSwitch | Settled

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
 from steelyard.kit.instants import Micros
-from steelyard.routing.model import Candidate, Conversation, Engineer, Exclusion, Team
+from steelyard.routing.model import Candidate, Conversation, Engineer, Exclusion, Switch, Team
 
 RECORD = struct.Struct("<qIIIq")
 """One engineer in a digest: id, exclusions, load, capacity in thousandths, last assigned in microseconds."""
@@ -30,6 +30,7 @@ class State:
     def __init__(self, ignored: Exclusion = Exclusion.NONE) -> None:
         """An empty state under a policy for which the exclusions in `ignored` exclude nobody."""
         self.ignored = ignored
+        self.switch = Switch()
         self.position = Position(0)
         self.version = 0
         self.engineers: dict[EngineerId, Engineer] = {}
@@ -51,7 +52,7 @@ class State:
     def fork(self) -> State:
         """A state of its own that starts out equal to this one."""
         fork = State(self.ignored)
-        fork.position, fork.version = self.position, self.version
+        fork.switch, fork.position, fork.version = self.switch, self.position, self.version
         fork.engineers = self.engineers.copy()
         fork.teams = self.teams.copy()
         fork.conversations = self.conversations.copy()
@@ -85,6 +86,13 @@ class State:
     def waiting_in_order(self) -> list[ConversationId]:
         """The waiting conversations, those that wait longest first."""
         return sorted(self.waiting, key=lambda conversation: (self.waiting[conversation], conversation))
+
+    def put_switch(self, new: Switch) -> None:
+        """Takes `new`. What was decided in the shadow for a team that is on now waits to be decided in earnest."""
+        self.switch = new
+        for each in list(self.conversations.values()):
+            if each.pending is not None and each.pending.shadow and new.routes(each.team):
+                self.put_conversation(each._replace(pending=None))
 
     # Engineers and teams
 

@@ -11,11 +11,9 @@ from typing import Any
 from psycopg.rows import class_row
 
 from steelyard.kit.errors import PolicyError
-from steelyard.kit.facts import Fact, Recorded
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId
-from steelyard.kit.instants import moment
 from steelyard.routing import codec
-from steelyard.routing.model import Conversation, Engineer, Exclusion, Team
+from steelyard.routing.model import Conversation, Engineer, Exclusion, Switch, Team
 from steelyard.routing.seen import SeenConversation
 from steelyard.routing.state import State, build
 from steelyard.store.database import Connection
@@ -34,6 +32,13 @@ class Head:
     position: Position
     version: int
     policy: str | None
+    routed: list[TeamId] | None
+    paused: bool
+
+    @property
+    def switch(self) -> Switch:
+        """For which teams is assigned."""
+        return Switch(tuple(self.routed) if self.routed is not None else None, self.paused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ async def lock(conn: Connection, workspace: WorkspaceId) -> Head | None:
     """Takes the workspace for this transaction; None where another worker has it, or where it is gone."""
     async with conn.cursor(row_factory=class_row(Head)) as cursor:
         await cursor.execute(
-            "SELECT position, version, policy FROM workspace WHERE workspace = %s FOR UPDATE SKIP LOCKED", (workspace,)
+            "SELECT position, version, policy, routed, paused FROM workspace"
+            " WHERE workspace = %s FOR UPDATE SKIP LOCKED",
+            (workspace,),
         )
         return await cursor.fetchone()
 
@@ -85,7 +92,7 @@ async def load_state(conn: Connection, workspace: WorkspaceId, head: Head, ignor
     conversations = await (
         await conn.execute("SELECT value FROM conversation WHERE workspace = %s AND open", (workspace,))
     ).fetchall()
-    return build(
+    state = build(
         ignored,
         head.position,
         head.version,
@@ -95,6 +102,8 @@ async def load_state(conn: Connection, workspace: WorkspaceId, head: Head, ignor
             [codec.conversation(value) for (value,) in conversations],
         ),
     )
+    state.switch = head.switch
+    return state
 
 
 async def policy_text(conn: Connection, workspace: WorkspaceId, digest: str | None) -> str:
@@ -247,9 +256,9 @@ async def write_texts(conn: Connection, workspace: WorkspaceId, seen: Sequence[S
 
 
 async def write_names(
-    conn: Connection, workspace: WorkspaceId, engineers: dict[EngineerId, str], teams: dict[TeamId, str]
+    conn: Connection, workspace: WorkspaceId, engineers: dict[EngineerId, str], teams: dict[TeamId, tuple[str, str]]
 ) -> None:
-    """Keeps what people and teams are called, apart from the facts."""
+    """Keeps what people and teams are called, apart from the facts; and how Intercom itself assigns in a team."""
     if engineers:
         await conn.execute(
             """INSERT INTO teammate_name (workspace, engineer, name)
@@ -259,10 +268,12 @@ async def write_names(
         )
     if teams:
         await conn.execute(
-            """INSERT INTO team_name (workspace, team, name)
-               SELECT %s, team, name FROM unnest(%s::bigint[], %s::text[]) AS new (team, name)
-               ON CONFLICT (workspace, team) DO UPDATE SET name = excluded.name""",
-            (workspace, list(teams), list(teams.values())),
+            """INSERT INTO team_name (workspace, team, name, distribution)
+               SELECT %s, team, name, distribution
+               FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (team, name, distribution)
+               ON CONFLICT (workspace, team) DO UPDATE
+               SET name = excluded.name, distribution = excluded.distribution""",
+            (workspace, list(teams), [name for name, _ in teams.values()], [each for _, each in teams.values()]),
         )
 
 
@@ -300,55 +311,3 @@ async def put_in_inbox(
             [codec.dump({"topic": topic, "id": id} | body).encode() for id, body in rows],
         ),
     )
-
-
-# The fold of decisions
-
-
-async def fold_decisions(conn: Connection, workspace: WorkspaceId, recorded: Sequence[Recorded]) -> None:
-    """Keeps the table of decisions in step with the facts `decision.*`, in the ledger's own transaction."""
-    made = [each for each in recorded if each.fact.kind == "decision.made"]
-    settled = [each.fact for each in recorded if each.fact.kind != "decision.made"]
-    if made:
-        await _insert_decisions(conn, workspace, made)
-    if settled:
-        await _settle_decisions(conn, workspace, settled)
-
-
-async def _insert_decisions(conn: Connection, workspace: WorkspaceId, made: Sequence[Recorded]) -> None:
-    decisions = [codec.decision(json.loads(each.fact.data)["d"]) for each in made]
-    await conn.cursor().executemany(
-        """INSERT INTO decision (workspace, decision, conversation, at, topic, weight, team, matches, winner,
-                                 winner_load, runner_up, runner_up_load, policy, engine, digest)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        [
-            (
-                workspace,
-                each.position,
-                new.conversation,
-                moment(new.at),
-                new.topic,
-                new.weight,
-                new.team,
-                codec.dump(new.matches),
-                new.winner,
-                new.winner_load,
-                new.runner_up,
-                new.runner_up_load,
-                new.policy,
-                new.engine,
-                bytes.fromhex(new.digest),
-            )
-            for each, new in zip(made, decisions, strict=True)
-        ],
-    )
-
-
-async def _settle_decisions(conn: Connection, workspace: WorkspaceId, settled: Sequence[Fact]) -> None:
-    for fact in settled:
-        data = json.loads(fact.data)
-        await conn.execute(
-            """UPDATE decision SET outcome = %s, reason = nullif(%s, ''), settled_at = %s
-               WHERE workspace = %s AND decision = %s AND outcome = 'pending'""",
-            (fact.kind.partition(".")[2], data["reason"], moment(fact.at), workspace, data["decision"]),
-        )

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import pytest
 
+from steelyard.routing.aside import Aside
 from steelyard.routing.desk import Desk
 from steelyard.routing.entries import Entry
 from steelyard.routing.why import Replay, Why
@@ -91,6 +92,12 @@ def test_desk(seed: int) -> None:
 def test_why(seed: int) -> None:
     view, shell = some(Why, random := Random(seed)), a_shell(random)
     check(lambda language: PAGES.draw("routing/why.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_aside(seed: int) -> None:
+    view, shell = some(Aside, random := Random(seed)), a_shell(random)
+    check(lambda language: PAGES.draw("routing/aside.html", language, view=view, shell=shell))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.instants import Micros, micros, moment
 from steelyard.routing import store
 from steelyard.routing.desk import read_place
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
+from steelyard.store.retention import TABLES
 from steelyard.web.pages import Place
 
 MOST_SHOWN = 200
+_KEEP = next(table.keep for table in TABLES if table.name == "inbox")
+_LONGEST = 16
+"""Digits of a time in microseconds, up to the year 2286."""
 
 
 class SetAside(NamedTuple):
@@ -51,6 +57,8 @@ class Aside(NamedTuple):
     number: int
     items: tuple[SetAside, ...]
     tried: Tried | None
+    days: int
+    """How long a payload is kept, tried again or not."""
 
 
 async def read_aside(database: Database, workspace: WorkspaceId, now: datetime, tried_at: datetime | None) -> Aside:
@@ -73,7 +81,8 @@ async def read_aside(database: Database, workspace: WorkspaceId, now: datetime, 
         place = await read_place(connection, workspace)
     number = found[0]["number"] if found else 0
     items = tuple(SetAside(**{name: row[name] for name in SetAside._fields}) for row in found)
-    return Aside(place, now, number, items, Tried(**tried) if tried and any(tried.values()) else None)
+    days = _KEEP.days if _KEEP is not None else 0
+    return Aside(place, now, number, items, Tried(**tried) if tried and any(tried.values()) else None, days)
 
 
 async def try_again(
@@ -88,3 +97,25 @@ async def try_again(
     if number:
         await database.notify(store.INBOX)
     return number
+
+
+def address(place: Place, tried_at: datetime) -> str:
+    """Where it is seen what became of what was tried again at `tried_at`."""
+    path = place.link("/aside")
+    return f"{path}{'&' if '?' in path else '?'}{urlencode({'tried': micros(tried_at)})}"
+
+
+def tried_in(query: Mapping[str, str]) -> datetime | None:
+    """The time in such an address; None where there is none."""
+    tried = query.get("tried", "")
+    usable = tried.isascii() and tried.isdigit() and len(tried) <= _LONGEST
+    return moment(Micros(int(tried))) if usable else None
+
+
+def seqs_in(chosen: object) -> list[int] | None:
+    """What the pressed button chose: one payload, or None for all. Raises ValueError for anything else."""
+    if chosen is None:
+        return None
+    if isinstance(chosen, str) and chosen.isascii() and chosen.isdigit() and len(chosen) <= _LONGEST:
+        return [int(chosen)]
+    raise ValueError("no number of a payload")

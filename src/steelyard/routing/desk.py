@@ -105,6 +105,8 @@ class Desk(NamedTuple):
     """Without a seat or no longer in the workspace, and still carrying something."""
     waiting: tuple[Waiting, ...]
     entries: tuple[Entry, ...]
+    aside: int
+    """How much could not be handled: see aside.py."""
 
     @property
     def families(self) -> frozenset[str]:
@@ -162,12 +164,13 @@ async def read_desk(database: Database, workspace: WorkspaceId, now: datetime) -
         entries = await read_entries(connection, MOST_ENTRIES)
         today = await _today(connection, now)
         webhook = await one(connection, "SELECT received_at FROM inbox ORDER BY received_at DESC LIMIT 1", [])
+        aside = await one(connection, "SELECT count(*) AS number FROM inbox WHERE outcome = 'aside'", [])
     available, away, gone = _roster(people, opened, policy, now)
     waiting = [each for each in opened if each.owner is None]
     free = frozenset(row.person.id for row in available)
     figures = _figures(available, opened, waiting, today, webhook["received_at"] if webhook else None)
     queue = tuple(_waiting(each, policy, teams, free) for each in waiting[:MOST_WAITING])
-    return Desk(place, now, figures, available, away, gone, queue, entries)
+    return Desk(place, now, figures, available, away, gone, queue, entries, aside["number"] if aside else 0)
 
 
 def _roster(

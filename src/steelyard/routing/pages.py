@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
+from steelyard.routing.aside import Aside, address, read_aside, seqs_in, tried_in, try_again
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.rows import rows
@@ -85,6 +86,34 @@ class RoutingPages:
         """The whole explanation as JSON."""
         return JSONResponse(plain(await self._why(request)))
 
+    async def aside(self, request: Request) -> Response:
+        """What could not be handled, and why; after trying again, what became of it."""
+        view = await self._aside(request)
+        return self._pages.answer(request, "routing/aside.html", place=view.place, view=view)
+
+    async def aside_data(self, request: Request) -> Response:
+        """The same as JSON."""
+        return JSONResponse(plain(await self._aside(request)))
+
+    async def again(self, request: Request) -> Response:
+        """Tries one payload again, or all of them."""
+        workspace = await self._required(request)
+        async with request.form() as form:
+            chosen = form.get("seq")
+        try:
+            seqs = seqs_in(chosen)
+        except ValueError:
+            raise HTTPException(400) from None
+        now = self._clock()
+        await try_again(self._database, workspace, now, seqs)
+        async with self._database.transaction(workspace) as connection:
+            place = await read_place(connection, workspace)
+        return RedirectResponse(address(place, now), 303)
+
+    async def _aside(self, request: Request) -> Aside:
+        workspace = await self._required(request)
+        return await read_aside(self._database, workspace, self._clock(), tried_in(request.query_params))
+
     async def _why(self, request: Request) -> Why:
         number = cast("int", request.path_params["number"])
         workspace = await self._required(request)
@@ -137,4 +166,7 @@ def routes(database: Database, pages: Pages, changes: Changes = polled, clock: C
         PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE),
         PageRoute("/decisions/{number:int}", room.why, Scope.WORKSPACE),
         PageRoute("/decisions/{number:int}.json", room.why_data, Scope.WORKSPACE),
+        PageRoute("/aside", room.aside, Scope.WORKSPACE, methods=["GET"]),
+        PageRoute("/aside", room.again, Scope.WORKSPACE, methods=["POST"]),
+        PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE),
     ]

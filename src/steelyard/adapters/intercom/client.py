@@ -19,7 +19,7 @@ from steelyard import __version__
 from steelyard.adapters.intercom import answers, search
 from steelyard.adapters.intercom.answers import Admin, Answer, Attribute, Json, Me, Tag, Team
 from steelyard.adapters.intercom.errors import AnswerError, IntercomError, RateLimited, ServerFault, Unreachable
-from steelyard.adapters.intercom.limits import Window
+from steelyard.adapters.intercom.limits import Window, number
 from steelyard.adapters.intercom.search import Query
 from steelyard.kit.errors import ConfigError
 
@@ -36,6 +36,9 @@ _LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20, keepali
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+Observe = Callable[[str, int, int | None, int | None], None]
+"""(call, status, calls left in the window, calls of a whole window); status 0: there was no answer."""
+
 AttributeType = Literal["string", "integer", "list", "decimal", "boolean", "datetime"]
 
 
@@ -43,7 +46,8 @@ class Intercom:
     """The Intercom of one workspace.
 
     `api_url` is its region's (regions.py); plain http only on this machine. `clock` tells seconds since 1970, `sleep`
-    waits for seconds, `chance` gives numbers in [0, 1). Raises ConfigError for an address or token that cannot be used.
+    waits for seconds, `chance` gives numbers in [0, 1). `observe` is told of each answer. Raises
+    ConfigError for an address or token that cannot be used.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Intercom:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        observe: Observe | None = None,
     ) -> None:
         url = httpx.URL(api_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
@@ -66,6 +71,7 @@ class Intercom:
         self._window = Window(clock, sleep)
         self._sleep = sleep
         self._chance = chance
+        self._observe = observe
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={
@@ -91,6 +97,10 @@ class Intercom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def leave_room(self) -> None:
+        """Waits, ten seconds at most, while less than half of the rate limit's window is left for other calls."""
+        await self._window.leave_room()
 
     # The workspace, its people and its teams
 
@@ -299,13 +309,19 @@ class Intercom:
             answer = await self._http.request(method, path, content=content, params=query, headers=headers)
             self._window.learn(answer.headers)
         except httpx.HTTPError as error:
+            self._tell(call, 0, {})
             sent = not isinstance(error, _NEVER_SENT)
             raise Unreachable(call, code=type(error).__name__, may_have_happened=sent) from None
         finally:
             self._window.leave()
+        self._tell(call, answer.status_code, answer.headers)
         if answer.is_success:
             return answers.decoded(call, answer.content)
         raise self._refusal(call, answer)
+
+    def _tell(self, call: str, status: int, headers: Mapping[str, str]) -> None:
+        if self._observe is not None:
+            self._observe(call, status, number(headers, "remaining"), number(headers, "limit"))
 
     def _refusal(self, call: str, answer: httpx.Response) -> IntercomError:
         if answer.status_code == 429:

@@ -39,13 +39,19 @@ class Window:
         self._in_flight += 1
         return True
 
+    async def leave_room(self) -> None:
+        """Waits, at most for the next window, while less than half of this one is left: what can wait goes last."""
+        self._roll()
+        if self._limit < inf and self._remaining < self._limit / 2:
+            await self._sleep(self._ends - self._clock() + _MARGIN)
+
     def leave(self) -> None:
         """A call that was counted has ended."""
         self._in_flight -= 1
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Takes over what an answer says. Answers may come out of order: an older window's is ignored."""
-        limit, remaining, reset = (_number(headers.get(f"x-ratelimit-{name}")) for name in _HEADERS)
+        limit, remaining, reset = (number(headers, name) for name in _HEADERS)
         if remaining is None or reset is None or reset < self._reset:
             return
         if reset > self._reset:
@@ -78,5 +84,7 @@ class Window:
 _HEADERS = ("limit", "remaining", "reset")
 
 
-def _number(text: str | None) -> int | None:
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """What the header `X-RateLimit-{name}` says, if it is there and a number."""
+    text = headers.get(f"x-ratelimit-{name}")
     return int(text) if text and len(text) <= 12 and text.isascii() and text.isdigit() else None

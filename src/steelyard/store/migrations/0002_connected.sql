@@ -51,8 +51,9 @@ CREATE TABLE alarm (
     alarm     bigint GENERATED ALWAYS AS IDENTITY,
     kind      text NOT NULL,
     since     timestamptz NOT NULL,
-    ended_at  timestamptz,
-    figures   jsonb NOT NULL,               -- numbers and codes only
+    seen_at   timestamptz NOT NULL,         -- when it last held
+    ended_at  timestamptz,                  -- NULL: it holds, or has not been gone for long enough
+    figures   jsonb NOT NULL,               -- numbers only
     PRIMARY KEY (workspace, alarm)
 );
 CREATE UNIQUE INDEX alarm_open ON alarm (workspace, kind) WHERE ended_at IS NULL;
@@ -70,6 +71,28 @@ BEGIN
         EXECUTE format('GRANT SELECT, DELETE ON %I TO {cell}', name);
     END LOOP;
 END $$;
+
+-- Whether a workspace was heard from within some hours is a question for one place of an index, also where the others of
+-- the cell are never silent.
+DROP INDEX inbox_age;
+CREATE INDEX inbox_age ON inbox (workspace, received_at);
+
+CREATE OR REPLACE FUNCTION expire_inbox(before timestamptz, most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM inbox WHERE (workspace, notification) IN (
+            SELECT old.workspace, old.notification FROM workspace
+            CROSS JOIN LATERAL (
+                SELECT each.workspace, each.notification FROM inbox AS each
+                WHERE each.workspace = workspace.workspace AND each.handled_at IS NOT NULL
+                      AND each.received_at < least(before, now() - interval '30 days')
+                ORDER BY each.received_at LIMIT most
+            ) AS old
+            LIMIT most)
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM gone
+$$;
 
 CREATE FUNCTION expire_reading(before timestamptz, most integer) RETURNS integer
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$

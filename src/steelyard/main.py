@@ -19,33 +19,44 @@ from procrastinate import App
 
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.signature import verify
+from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.jobs.processes import end_with_parent
 from steelyard.jobs.rescue import rescue
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
+from steelyard.kit.metrics import Sample
+from steelyard.routing import calls as intercom_calls
 from steelyard.routing import pages as routing_pages
-from steelyard.routing import store
+from steelyard.routing import store, tell
+from steelyard.routing.calls import Calls
 from steelyard.routing.connections import Unseal, read_token
 from steelyard.routing.decisions import fold_decisions
 from steelyard.routing.deliver import Delivery
+from steelyard.routing.health import Thresholds
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
+from steelyard.routing.metrics import METRICS as ROUTING_METRICS
+from steelyard.routing.metrics import CellMetrics, ingest_samples
 from steelyard.routing.policy import Policy, parse
+from steelyard.routing.readings import Asked
+from steelyard.routing.ready import Ready
 from steelyard.routing.receive import POLICY
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
 from steelyard.routing.tasks import QUEUES, RoutingJobs
+from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
 from steelyard.store.database import Connection, Database
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 from steelyard.store.retention import expire
 from steelyard.web.console import create_console
-from steelyard.web.guard import LOOPBACK_NAMES
+from steelyard.web.guard import LOOPBACK_NAMES, Guard
 from steelyard.web.pages import Pages
 from steelyard.web.static import read_static
+from steelyard.web.vitals import LIVE, METRICS, READY, Vitals, serve_vitals
 
 ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("templates")))}
 """The folder of each room's templates."""
@@ -96,7 +107,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
     """What the web process serves: ingest before everything else, then the console."""
     async with (
         Database.open(url, size=10, name="steelyard web") as database,
-        aclosing(CellInbox(database, now, Keys(key_file(settings.keys, WEB)).unseal)) as inbox,
+        aclosing(CellInbox(database, now, _unseal(settings.keys, WEB))) as inbox,
     ):
         cell = CellId(settings.cell)
         hosts = {CellId(name): host for name, host in settings.cells.items()}
@@ -116,26 +127,37 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
             open_to_loopback=settings.open_to_loopback,
             hosts=LOOPBACK_NAMES,
         )
-        yield _front(ingest, console)
+        yield _front(ingest, console, _web_vitals(database, settings, ingest))
 
 
-def _front(ingest: Any, console: Any) -> Asgi:
+def _front(ingest: Any, console: Any, vitals: Vitals) -> Asgi:
     """Webhooks go past everything that pages need."""
+    metrics = Guard(vitals)
 
     def front(scope: Message, receive: Any, send: Any) -> Awaitable[None]:
         path: str = scope.get("path", "")
         if path.startswith("/hooks/") and scope["type"] == "http":
             return ingest(scope, receive, send)
-        if path == "/health/live":
-            return _say_alive(send)
-        return console(scope, receive, send)
+        if path in (LIVE, READY):
+            return vitals(scope, receive, send)
+        return (metrics if path == METRICS else console)(scope, receive, send)
 
     return front
 
 
-async def _say_alive(send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+def _web_vitals(database: Database, settings: Settings, ingest: Ingest) -> Vitals:
+    """A web process is ready when it can verify webhooks and store them."""
+    cell_metrics = CellMetrics(database, now)
+
+    async def samples() -> list[Sample]:
+        return [*ingest_samples(ingest), *await cell_metrics.samples()]
+
+    ready = Ready(database, _unseal(settings.keys, WEB), worker=False, also=ingest.trouble)
+    return Vitals(ready.reasons, ROUTING_METRICS, samples)
+
+
+def _unseal(keys: Path, name: str) -> Unseal:
+    return Keys(key_file(keys, name)).unseal
 
 
 async def run_web(settings: Settings, url: str) -> None:
@@ -176,9 +198,9 @@ class Routing(NamedTuple):
 
 
 @asynccontextmanager
-async def routing(database: Database, url: str, keys: Path) -> AsyncGenerator[Routing]:
+async def routing(database: Database, url: str, keys: Path, calls: Calls | None = None) -> AsyncGenerator[Routing]:
     """What routes the cell's workspaces, while the block runs. `keys`: the folder of the key files."""
-    async with clients_of(database, keys) as clients:
+    async with clients_of(database, keys, calls) as clients:
         app, reconcile = job_app(url), Reconcile(database, clients.of, now)
         jobs = RoutingJobs(app, Delivery(database, clients.of, clients.writes_notes, now), reconcile)
         async with app.open_async():
@@ -186,29 +208,51 @@ async def routing(database: Database, url: str, keys: Path) -> AsyncGenerator[Ro
 
 
 async def run_worker_process(settings: Settings, url: str) -> None:
-    """Routes, delivers, rescues and forgets until it is cancelled."""
+    """Routes, delivers, watches, rescues and forgets until it is cancelled."""
+    calls = Calls(now)
     async with (
         Database.open(url, size=10, name="steelyard worker") as database,
-        routing(database, url, settings.keys) as parts,
+        routing(database, url, settings.keys, calls) as parts,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(_read_back(database, parts.jobs))
         group.create_task(work(database, parts.router))
-        group.create_task(run_worker(parts.app, QUEUES, settings.deliveries))
+        group.create_task(_watch(database, settings, parts.app, calls).run())
+        group.create_task(run_worker(parts.app, (*QUEUES, *tell.QUEUES), settings.deliveries))
+        if settings.metrics_port:
+            group.create_task(serve_vitals(_worker_vitals(database, settings, calls), settings.metrics_port))
         group.create_task(rescue(database))
         group.create_task(_forget(database))
         group.create_task(end_with_parent())
 
 
+def _watch(database: Database, settings: Settings, app: App, calls: Calls) -> Watch:
+    told = tell.TellJobs(app, database, Apprise(settings.alarm_addresses), settings.alarm_language)
+    thresholds = Thresholds(settings.alarm_undelivered, settings.alarm_drift, settings.alarm_silence)
+    return Watch(database, thresholds, calls, told, now)
+
+
+def _worker_vitals(database: Database, settings: Settings, calls: Calls) -> Vitals:
+    """A worker is ready when it can open the tokens it works with."""
+
+    async def samples() -> list[Sample]:
+        return list(calls.samples())
+
+    ready = Ready(database, _unseal(settings.keys, WORKER), worker=True)
+    return Vitals(ready.reasons, intercom_calls.METRICS, samples)
+
+
 async def _read_back(database: Database, jobs: RoutingJobs) -> None:
     """What no webhook told is read from Intercom: what happened unheard, and who is in which team."""
+    asked: Asked = "start"
     while True:
         with _patience("reading_back"):
             async with database.cell() as conn:
                 rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
             for (workspace,) in rows:
                 async with database.transaction(workspace) as conn:
-                    await jobs.read_everything(conn, workspace)
+                    await jobs.read_everything(conn, workspace, asked)
+            asked = "schedule"
         await asyncio.sleep(_READ_EVERY)
 
 
@@ -231,8 +275,9 @@ def _patience(what: str) -> Generator[None]:
 class Clients:
     """The Intercom of each workspace, opened when first asked for and kept while the process lives."""
 
-    def __init__(self, database: Database, unseal: Unseal) -> None:
-        """`unseal` opens the tokens."""
+    def __init__(self, database: Database, unseal: Unseal, calls: Calls | None = None) -> None:
+        """`unseal` opens the tokens; `calls` is told of every call."""
+        self._calls = calls
         self._database = database
         self._unseal = unseal
         self._open: dict[tuple[str, str], Intercom] = {}
@@ -251,7 +296,8 @@ class Clients:
             reached = await read_token(conn, workspace, self._unseal)
         client = self._open.get(reached)
         if client is None:
-            client = self._open[reached] = Intercom(*reached)
+            observe = self._calls.of(workspace) if self._calls is not None else None
+            client = self._open[reached] = Intercom(*reached, observe=observe)
         self._known[workspace] = client, Micros(now() + CONNECTION_KNOWN)
         return client
 
@@ -271,9 +317,9 @@ class Clients:
 
 
 @asynccontextmanager
-async def clients_of(database: Database, keys: Path) -> AsyncGenerator[Clients]:
+async def clients_of(database: Database, keys: Path, calls: Calls | None = None) -> AsyncGenerator[Clients]:
     """The clients of a process, closed at its end. `keys`: the folder of the key files."""
-    clients = Clients(database, Keys(key_file(keys, WORKER)).unseal)
+    clients = Clients(database, _unseal(keys, WORKER), calls)
     try:
         yield clients
     finally:

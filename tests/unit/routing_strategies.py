@@ -348,7 +348,7 @@ class Core:
 
 def contents(state: State) -> tuple[Any, ...]:
     """Everything that decides in a state."""
-    public = (state.engineers, state.teams, state.conversations, state.waiting, state.standings)
+    public = (state.switch, state.engineers, state.teams, state.conversations, state.waiting, state.standings)
     return (*public, *(bytes(state.records(team)) for team in (None, *sorted(state.teams), 99)))
 
 

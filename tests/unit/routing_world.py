@@ -3,6 +3,7 @@ that crash, come too late or are refused. What `deliver.py` does call by call, i
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,8 @@ from routing_strategies import (
     roster,
 )
 
-from steelyard.kit.ids import ConversationId
+from steelyard.kit.ids import ConversationId, TeamId
+from steelyard.routing.model import Switch
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Job:
 
     decision: int
     winner: int
+    team: int | None = None
     told: dict[str, Any] | None = None
     """What Intercom answered to the attributes, where those were written already."""
 
@@ -47,6 +50,8 @@ class World:
     away: set[int] = field(default_factory=set)
     roster_due: bool = False
     outcomes: dict[int, str] = field(default_factory=dict)
+    switch: Switch = field(default_factory=Switch)
+    """What the workspace's row says: deliveries heed it before the core has heard of it."""
 
     def person(self, act: Act) -> None:
         before = len(self.intercom.sent)
@@ -57,16 +62,24 @@ class World:
         """One payload of those under way arrives, and perhaps will once more."""
         if self.flying:
             body = self.flying[which % len(self.flying)]
-            if not again:
+            switched = SWITCHED in body  # those come once, and in order
+            if switched:
+                body = next(each for each in self.flying if SWITCHED in each)
+            if switched or not again:
                 self.flying.remove(body)
             self.take(body)
+
+    def turn(self, routed: tuple[int, ...] | None, paused: bool) -> None:
+        """A lead switches teams on and off."""
+        self.switch = Switch(tuple(map(TeamId, routed)) if routed is not None else None, paused)
+        self.flying.append(switch(routed, paused, self.intercom.now))
 
     def take(self, body: bytes) -> None:
         made = len(self.core.decisions)
         self.core.take(body)
         check(self.core.state)
         for position, decision in self.core.decisions[made:]:
-            self.jobs.setdefault(decision.conversation, []).append(Job(position, decision.winner))
+            self.jobs.setdefault(decision.conversation, []).append(Job(position, decision.winner, decision.team))
 
     def lose(self, which: int) -> None:
         """A webhook never comes. (What our own jobs put into the inbox is never lost.)"""
@@ -85,7 +98,7 @@ class World:
         id = waiting[which % len(waiting)]
         job, shown = self.jobs[id][0], self.intercom.conversations[id]
         if job.told is None:
-            if not wanted(self.core, id, job):
+            if not (self.switch.routes(TeamId(job.team) if job.team else None) and wanted(self.core, id, job)):
                 return self.settle(id, job, "overtaken", {})
             if refused or shown.deleted:
                 return self.settle(id, job, "failed", {})
@@ -170,10 +183,24 @@ class World:
             assert self.core.mirrored(id) == shown.values()
             if shown.deleted or shown.state != "open":
                 continue
-            if known.failed is None:
+            if known.failed is not None:
+                assert known.pending is None
+            elif self.switch.routes(known.team):
                 assert known.owner == shown.assignee is not None
-            assert known.pending is None
+                assert known.pending is None
+            else:
+                assert known.assignee == shown.assignee
+                assert known.pending is None if shown.assignee else known.pending is not None and known.pending.shadow
         assert contents(self.core.replayed()) == contents(self.core.state)
+
+
+SWITCHED = b'"steelyard.switch"'
+
+
+def switch(routed: tuple[int, ...] | None, paused: bool, at: int) -> bytes:
+    """What switching teams on and off puts into the inbox."""
+    told = {"topic": "steelyard.switch", "id": f"switch {at}", "created_at": at, "routed": routed, "paused": paused}
+    return json.dumps(told).encode()
 
 
 def wanted(core: Core, id: int, job: Job) -> bool:

@@ -42,6 +42,7 @@ STEPS = st.one_of(
     st.tuples(st.just("lose"), WHICH),
     st.tuples(st.just("crash"), WHICH),
     st.tuples(st.just("read"), WHICH),
+    st.tuples(st.just("turn"), st.sampled_from((None, (), (0,), (7,), (0, 7, 8))), st.booleans()),
     st.tuples(st.just("go"), st.sampled_from(ENGINEERS), st.booleans()),
 )
 

@@ -5,22 +5,42 @@ What is read is newer than any webhook of the same second, so reading settles wh
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from structlog import get_logger
 
 from steelyard.kit.errors import RemoteError
 from steelyard.kit.ids import ConversationId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
-from steelyard.routing import store
-from steelyard.routing.model import Conversation
-from steelyard.routing.receive import GONE, READ_BACK, ROSTER
+from steelyard.routing import codec, payload, store
+from steelyard.routing.drift import Difference, difference, hidden, under_way
+from steelyard.routing.policy import parse
+from steelyard.routing.readings import Asked, Reading, begin, end
+from steelyard.routing.receive import GONE, READ_BACK, ROSTER, Reader, receive
+from steelyard.routing.seen import SeenConversation
 from steelyard.routing.store import INBOX
 from steelyard.store.database import Database
 
 PAGE = 100
-"""Conversations that are stored in one transaction."""
+"""Conversations that are compared and stored in one transaction."""
+
+AT_ONCE = 8
+"""Conversations that are read by themselves at the same time."""
+
+log = get_logger()
 
 Json = dict[str, Any]
+
+
+Progress = Callable[[int, int], None]
+"""Is told how many steps of how many are done."""
+
+
+def _unseen(done: int, total: int) -> None:
+    """Nobody looks."""
 
 
 class Workspace(Protocol):
@@ -34,9 +54,36 @@ class Workspace(Protocol):
         """All open conversations."""
         ...
 
+    async def count_open_conversations(self) -> int | None:
+        """How many are open; None where Intercom does not say."""
+        ...
+
+    async def leave_room(self) -> None:
+        """Waits until at least half of the rate limit's window is left: deliveries go first."""
+        ...
+
     async def roster(self) -> Json:
         """`{"admins": […], "teams": […]}` as Intercom lists them."""
         ...
+
+
+@dataclass
+class _Round:
+    """One reading while it goes on."""
+
+    intercom: Workspace
+    reading: Reading
+    progress: Progress
+    total: int
+    done: int = 0
+    listed: set[ConversationId] = field(default_factory=set[ConversationId])
+    only_here: set[ConversationId] = field(default_factory=set[ConversationId])
+    different: list[ConversationId] = field(default_factory=list[ConversationId])
+    touched: list[ConversationId] = field(default_factory=list[ConversationId])
+
+    def step(self, steps: int) -> None:
+        self.done += steps
+        self.progress(self.done, max(self.done, self.total))
 
 
 class Reconcile:
@@ -59,38 +106,117 @@ class Reconcile:
 
     async def conversation(self, workspace: WorkspaceId, conversation: ConversationId) -> None:
         """Reads one conversation; one that is gone is deleted here too. Raises RemoteError."""
+        found = await self._found(workspace, await self._workspace(workspace), conversation)
+        if found is not None:
+            await self._put(workspace, READ_BACK, [self._row(found)])
+
+    async def open_conversations(
+        self, workspace: WorkspaceId, asked: Asked = "asked", progress: Progress = _unseen
+    ) -> Reading | None:
+        """Reads what is open in Intercom, or only here, and puts what differs; None where it was read just now.
+
+        A list shows no parts: what differs is read by itself, and where something was missed, all that changed since
+        the last deep reading. `progress` is told how many of how many steps are done. Raises RemoteError.
+        """
+        async with self._database.transaction(workspace) as conn:
+            reading = await begin(conn, workspace, asked, self._clock())
+        if reading is None:
+            return None
+        intercom = await self._workspace(workspace)
+        round = _Round(intercom, reading, progress, await intercom.count_open_conversations() or 0)
+        async for page in _pages(intercom.open_conversations()):
+            await self._compare(workspace, round, page)
+        async with self._database.transaction(workspace) as conn:
+            round.only_here = await store.open_conversations(conn, workspace) - round.listed
+        await self._read_by_themselves(workspace, round)
+        async with self._database.transaction(workspace) as conn:
+            await end(conn, workspace, reading, self._clock())
+        if reading.drift:
+            log.warning("reading.drift", workspace=workspace, drift=reading.drift, **reading.found)
+        return reading
+
+    async def _compare(self, workspace: WorkspaceId, round: _Round, page: dict[ConversationId, Json]) -> None:
+        """Compares one page of the list with what is known: what is known so is nothing that happened."""
+        reading = round.reading
+        async with self._database.transaction(workspace) as conn:
+            known = await store.conversations(conn, workspace, page.keys())
+        taken: list[ConversationId] = []
+        for id, found in page.items():
+            kind = difference(known.get(id), found)
+            if kind is not None and not under_way(found.get("updated_at"), self._now()):
+                reading.found[kind] += 1
+            if kind is Difference.UNKNOWN and reading.first:
+                taken.append(id)  # nobody has set a weight by hand yet: the list shows all there is
+            elif kind is not None:
+                round.different.append(id)
+            elif payload.seconds(found.get("updated_at"), 0) >= reading.since:
+                round.touched.append(id)
+        await self._put(workspace, READ_BACK, [self._row(page[id]) for id in taken])
+        round.listed |= page.keys()
+        reading.listed = len(round.listed)
+        round.step(len(page))
+
+    async def _read_by_themselves(self, workspace: WorkspaceId, round: _Round) -> None:
+        reading = round.reading
+        reading.deep |= reading.drift > 0
+        touched = round.touched if reading.deep else []
+        wanted = [*round.different, *sorted(round.only_here), *touched]
+        round.total = len(round.listed) + len(wanted)
+        heaviest = await self._heaviest(workspace) if touched else 0
+        for start in range(0, len(wanted), AT_ONCE):
+            await round.intercom.leave_room()
+            chunk = wanted[start : start + AT_ONCE]
+            reads = (
+                self._look_behind(workspace, round, id, heaviest)
+                if start + place >= len(wanted) - len(touched)
+                else self._read(workspace, round, id)
+                for place, id in enumerate(chunk)
+            )
+            await asyncio.gather(*reads)
+            round.step(len(chunk))
+
+    async def _read(self, workspace: WorkspaceId, round: _Round, id: ConversationId) -> None:
+        """Reads one that differs, and puts it."""
+        found = await self._found(workspace, round.intercom, id)
+        closed = found is None or found.get("state") != "open"
+        changed = found.get("updated_at") if found is not None else 0
+        if id in round.only_here and closed and not under_way(changed, self._now()):
+            round.reading.found[Difference.STATE] += 1
+        if found is not None:
+            await self._put(workspace, READ_BACK, [self._row(found)])
+
+    async def _look_behind(self, workspace: WorkspaceId, round: _Round, id: ConversationId, heaviest: int) -> None:
+        """Reads one that looks as it is known, and puts it where its parts show otherwise."""
+        found = await self._found(workspace, round.intercom, id)
+        if found is None:
+            return
+        row = self._row(found)
+        async with self._database.transaction(workspace) as conn:
+            known = await store.conversations(conn, workspace, [id])
+        body = codec.dump({"topic": READ_BACK, "id": row[0]} | row[1]).encode()
+        shown = receive(body, self._now(), Reader(None, heaviest))
+        kind = hidden(known.get(id), shown) if isinstance(shown, SeenConversation) else None
+        if kind is None:
+            return
+        if not under_way(found.get("updated_at"), self._now()):
+            round.reading.found[kind] += 1
+        await self._put(workspace, READ_BACK, [row])
+
+    async def _found(self, workspace: WorkspaceId, intercom: Workspace, id: ConversationId) -> Json | None:
+        """The conversation as Intercom has it; None for one that is gone, which is then deleted here too."""
         try:
-            found = await (await self._workspace(workspace)).conversation(conversation)
+            return await intercom.conversation(id)
         except RemoteError as error:
             if error.code not in ("not_found", "conversation_not_found"):
                 raise
-            gone = (f"gone {conversation} {self._clock()}", self._body({"id": conversation}))
-            return await self._put(workspace, GONE, [gone])
-        await self._put(workspace, READ_BACK, [self._row(found)])
+        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", self._body({"id": id}))])
+        return None
 
-    async def open_conversations(self, workspace: WorkspaceId) -> int:
-        """Reads what is open in Intercom, or only here; how many are open there. Raises RemoteError.
-
-        A list shows no parts, and may be older than what is known: what differs is read by itself, too.
-        """
-        listed: set[ConversationId] = set()
-        different: list[ConversationId] = []
-        async for page in _pages((await self._workspace(workspace)).open_conversations()):
-            listed |= page.keys()
-            different += await self._put_different(workspace, page)
+    async def _heaviest(self, workspace: WorkspaceId) -> int:
+        """The largest weight that the policy in force lets a person set."""
         async with self._database.transaction(workspace) as conn:
-            only_here = await store.open_conversations(conn, workspace) - listed
-        for conversation in (*different, *sorted(only_here)):
-            await self.conversation(workspace, conversation)
-        return len(listed)
-
-    async def _put_different(self, workspace: WorkspaceId, page: dict[ConversationId, Json]) -> list[ConversationId]:
-        """Puts what is not known so; reading what is known once more would be nothing that happened."""
-        async with self._database.transaction(workspace) as conn:
-            known = await store.conversations(conn, workspace, page.keys())
-        different = [id for id, found in page.items() if not _is_known(known.get(id), found)]
-        await self._put(workspace, READ_BACK, [self._row(page[id]) for id in different])
-        return different
+            digest = await store.policy_in_force(conn, workspace)
+            return parse(await store.policy_text(conn, workspace, digest)).heaviest
 
     def _row(self, found: Json) -> tuple[str, Json]:
         return f"read {numeric_id(found.get('id'))} {self._clock()}", self._body(found)
@@ -120,11 +246,3 @@ async def _pages(found: AsyncIterator[Json]) -> AsyncIterator[dict[ConversationI
             page = {}
     if page:
         yield page
-
-
-def _is_known(known: Conversation | None, found: Json) -> bool:
-    if known is None or known.deleted or known.failed is not None:
-        return False  # what Intercom refused may have been mended since: reading it has it decided again
-    team, assignee = numeric_id(found.get("team_assignee_id")), numeric_id(found.get("admin_assignee_id"))
-    shown = (found.get("updated_at"), found.get("state"), team, assignee)
-    return shown == (known.order.updated_at, known.phase, known.team, known.assignee)

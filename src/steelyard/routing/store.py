@@ -106,6 +106,12 @@ async def load_state(conn: Connection, workspace: WorkspaceId, head: Head, ignor
     return state
 
 
+async def policy_in_force(conn: Connection, workspace: WorkspaceId) -> str | None:
+    """The digest of the policy in force."""
+    row = await (await conn.execute("SELECT policy FROM workspace WHERE workspace = %s", (workspace,))).fetchone()
+    return row[0] if row is not None else None
+
+
 async def policy_text(conn: Connection, workspace: WorkspaceId, digest: str | None) -> str:
     """The text of the policy with that digest."""
     row = await (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -204,15 +205,23 @@ def _settle(batch: list[tuple[Row, asyncio.Future[None]]], error: Exception | No
 def _named(body: bytes) -> tuple[str, str, str] | None:
     """What a notification names: app id, its own id and its topic; None where it is none."""
     try:
-        whole: Any = from_json(body)
+        whole = _parsed(body)
         app_id, topic, notification = whole["app_id"], whole["topic"], whole.get("id")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if topic == "ping" and notification is None:  # Intercom's test of the address has no id
         notification = f"ping {hashlib.sha256(body).hexdigest()}"
     if not (_is_usable(app_id) and _is_usable(notification) and _is_usable(topic)) or topic.startswith(OWN_TOPICS):
         return None
     return app_id, notification, topic
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of `body`. Half an emoji, or more than 200 levels, is no reason to lose an event."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body.decode())
 
 
 def _is_usable(text: object) -> bool:

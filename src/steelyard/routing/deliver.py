@@ -115,7 +115,7 @@ class Delivery:
                 return "overtaken", "moved to another team", answer
             answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
         if await self._writes_notes(workspace, errand.policy):
-            await self._note(intercom, decision, errand)
+            await self._note(intercom, workspace, decision, errand)
         return "delivered", "", answer
 
     async def _describe(self, intercom: Intercom, workspace: WorkspaceId, decision: Position, errand: Errand) -> Json:
@@ -129,13 +129,18 @@ class Delivery:
             log.warning("delivery.attributes_refused", workspace=workspace, decision=decision, code=error.code)
             return await intercom.conversation(errand.conversation)
 
-    async def _note(self, intercom: Intercom, decision: Position, errand: Errand) -> None:
+    async def _note(self, intercom: Intercom, workspace: WorkspaceId, decision: Position, errand: Errand) -> None:
+        """Leaves the note, unless it is there already. One that is refused undoes no assignment."""
         mark = f"[d-{decision}]"
-        shown = await intercom.conversation(errand.conversation)
-        parts = payload.mappings(payload.mapping(shown.get("conversation_parts")).get("conversation_parts"))
-        if any(mark in payload.text(part.get("body")) for part in parts):
-            return
-        await intercom.note(errand.conversation, errand.actor, note_of(errand, mark))
+        try:
+            shown = await intercom.conversation(errand.conversation)
+            parts = payload.mappings(payload.mapping(shown.get("conversation_parts")).get("conversation_parts"))
+            if not any(mark in payload.text(part.get("body")) for part in parts):
+                await intercom.note(errand.conversation, errand.actor, note_of(errand, mark))
+        except RemoteError as error:
+            if not error.permanent:
+                raise
+            log.warning("delivery.note_refused", workspace=workspace, decision=decision, code=error.code)
 
     async def _errand(self, workspace: WorkspaceId, decision: Position) -> Errand | None:
         async with self._database.transaction(workspace) as conn, conn.cursor(row_factory=class_row(Errand)) as cursor:

@@ -12,13 +12,14 @@ from steelyard.demo import run as demonstration
 from steelyard.demo.intercom import Simulator
 from steelyard.jobs.processes import run
 from steelyard.kit.ids import WorkspaceId
-from steelyard.operations.connecting import make_attributes, store_workspace
+from steelyard.operations.checking import make_attributes
+from steelyard.operations.connecting import store_workspace
 from steelyard.operations.database import own_server
 from steelyard.operations.serving import processes
 from steelyard.routing.connections import Link
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP
-from steelyard.store.keys import WEB, WORKER, add_key, key_file
+from steelyard.store.keys import WEB, WORKER, key_file, make_first_key
 from steelyard.store.migrate import prepare
 
 
@@ -59,8 +60,7 @@ async def connect_simulated(database: Database, settings: Settings, simulator: S
         me = await intercom.me()
         await make_attributes(intercom)
     for name in (WEB, WORKER):
-        if not key_file(settings.keys, name).exists():
-            add_key(key_file(settings.keys, name))
+        make_first_key(key_file(settings.keys, name))
     link = Link(
         app_id=me.app.id,
         name=me.app.name,

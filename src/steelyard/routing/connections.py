@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, LiteralString, NamedTuple, Protocol
 
 from psycopg import AsyncConnection
+from psycopg.rows import class_row
 
 from steelyard.kit.errors import ConfigError
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import EngineerId, WorkspaceId
+from steelyard.routing import codec
 
 Unseal = Callable[[str, str], str]
 """Opens a sealed value (the first) for its place (the second). Raises KeyFileError."""
@@ -85,3 +87,104 @@ async def read_token(conn: AsyncConnection[Any], workspace: WorkspaceId, unseal:
     if row is None:
         raise ConfigError(f"{workspace} is not connected to an Intercom: run `steelyard connect intercom`")
     return row[0], unseal(row[1], token_place(workspace))
+
+
+async def other_of_app(conn: AsyncConnection[Any], workspace: WorkspaceId, app_id: str) -> WorkspaceId | None:
+    """The workspace under another name that is connected to the Intercom `app_id`."""
+    row = await (await conn.execute("SELECT workspace FROM secret_of_app(%s)", (app_id,))).fetchone()
+    return WorkspaceId(row[0]) if row is not None and row[0] != workspace else None
+
+
+# What is sealed
+
+
+class Sealed(NamedTuple):
+    """The two stored secrets of a workspace, as they are stored."""
+
+    client_secret: str
+    access_token: str
+
+
+async def read_sealed(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Sealed | None:
+    """What is stored, locked until this transaction ends; None where the workspace is not connected."""
+    async with conn.cursor(row_factory=class_row(Sealed)) as cursor:
+        await cursor.execute(
+            "SELECT client_secret, access_token FROM connection WHERE workspace = %s FOR UPDATE", (workspace,)
+        )
+        return await cursor.fetchone()
+
+
+async def write_sealed(conn: AsyncConnection[Any], workspace: WorkspaceId, sealed: Sealed) -> None:
+    """Stores the same secrets, sealed anew."""
+    await conn.execute(
+        "UPDATE connection SET client_secret = %s, access_token = %s WHERE workspace = %s", (*sealed, workspace)
+    )
+
+
+# What is known of a workspace once it is connected
+
+
+class Team(NamedTuple):
+    """A team as people know it."""
+
+    team: int
+    name: str
+    members: int
+    distribution: str
+    """How Intercom itself assigns in it: `round_robin`, `load_balanced`; empty where it does not say."""
+
+
+class Overview(NamedTuple):
+    """A workspace in numbers."""
+
+    teammates: int
+    with_inbox: int
+    open: int
+    weight: int
+    """What the open conversations weigh together."""
+    unassigned: int
+    teams: tuple[Team, ...]
+
+
+async def unhandled(conn: AsyncConnection[Any], workspace: WorkspaceId) -> int:
+    """How many stored payloads nobody has handled yet."""
+    row = await (
+        await conn.execute("SELECT count(*) FROM inbox WHERE workspace = %s AND handled_at IS NULL", (workspace,))
+    ).fetchone()
+    return row[0] if row is not None else 0
+
+
+async def overview(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Overview:
+    """What is known of the workspace now."""
+    engineers = [
+        codec.engineer(EngineerId(id), value)
+        for id, value in await _rows(conn, "SELECT engineer, value FROM engineer WHERE workspace = %s", workspace)
+    ]
+    conversations = [
+        codec.conversation(value)
+        for (value,) in await _rows(conn, "SELECT value FROM conversation WHERE workspace = %s AND open", workspace)
+    ]
+    members = [each for each in engineers if each.member]
+    return Overview(
+        teammates=len(members),
+        with_inbox=sum(each.seat for each in members),
+        open=len(conversations),
+        weight=sum(each.weight for each in conversations),
+        unassigned=sum(each.assignee is None for each in conversations),
+        teams=await _teams(conn, workspace),
+    )
+
+
+async def _teams(conn: AsyncConnection[Any], workspace: WorkspaceId) -> tuple[Team, ...]:
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """SELECT team, coalesce(name, '') AS name, cardinality(members) AS members,
+                      coalesce(distribution, '') AS distribution
+               FROM team LEFT JOIN team_name USING (workspace, team) WHERE workspace = %s ORDER BY name, team""",
+            (workspace,),
+        )
+        return tuple(await cursor.fetchall())
+
+
+async def _rows(conn: AsyncConnection[Any], query: LiteralString, workspace: WorkspaceId) -> list[Any]:
+    return await (await conn.execute(query, (workspace,))).fetchall()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +39,7 @@ class Keys:
     @property
     def newest(self) -> int:
         """The number of the key that seals. Raises KeyFileError where the file cannot be read as one."""
-        self._known = self._known or read(self._file)
+        self._known = self._known or read_keys(self._file)
         return max(self._known)
 
     def seal(self, value: str, place: str) -> str:
@@ -54,7 +56,7 @@ class Keys:
                 f"{place} is not sealed: connect the workspace again with `steelyard connect intercom`, which seals it"
             )
         if number not in self._known:
-            self._known = read(self._file)
+            self._known = read_keys(self._file)
         key = self._known.get(number)
         if key is None:
             raise KeyFileError(
@@ -83,7 +85,7 @@ def key_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.keys"
 
 
-def read(file: Path) -> dict[int, bytes]:
+def read_keys(file: Path) -> dict[int, bytes]:
     """The keys of `file` by number. Raises KeyFileError."""
     try:
         lines = file.read_text("ascii").split("\n")
@@ -112,32 +114,74 @@ def read(file: Path) -> dict[int, bytes]:
     return found
 
 
-def add_key(file: Path) -> int:
-    """Adds a fresh key, making the file where there is none; its number. It is written whole or not at all."""
-    known: Mapping[int, bytes] = read(file) if file.exists() else {}
-    number = max(known, default=0) + 1
-    _write(file, {**known, number: secrets.token_bytes(32)})
+def add_key(file: Path, above: int = 0) -> int:
+    """Adds a fresh key, numbered above `above` and every known one, making the file where there is none; its number.
+
+    The file is written whole or not at all. Raises KeyFileError where it is there and cannot be read.
+    """
+    with _alone(file.parent):
+        known = read_keys(file) if file.exists() else {}
+        number = max(above, *known, 0) + 1
+        _write(file, {**known, number: secrets.token_bytes(32)})
     return number
 
 
-def forget_keys(file: Path, keep: frozenset[int]) -> list[int]:
-    """Removes all keys but the newest and those in `keep`; the numbers of the removed ones."""
-    known = read(file)
-    gone = sorted(known.keys() - keep - {max(known)})
-    _write(file, {number: key for number, key in known.items() if number not in gone})
+def make_first_key(file: Path) -> bool:
+    """Makes the file with its first key, unless it is there; whether it was made."""
+    with _alone(file.parent):
+        if file.exists():
+            return False
+        _write(file, {1: secrets.token_bytes(32)})
+    return True
+
+
+def forget_keys(file: Path, keep: Collection[int]) -> list[int]:
+    """Removes all keys but the newest and those in `keep`; the numbers of the removed ones. Raises KeyFileError."""
+    with _alone(file.parent):
+        known = read_keys(file)
+        gone = sorted(known.keys() - set(keep) - {max(known)})
+        if gone:
+            _write(file, {number: key for number, key in known.items() if number not in gone})
     return gone
 
 
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """No other process of this machine changes key files of `folder` meanwhile."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+        os.fsync(handle)  # a new name in the folder, too, outlives a crash
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    finally:
+        os.close(handle)
+
+
+def _unwritable(folder: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(
+        f"key files cannot be written in {folder} ({type(error).__name__}): run this as the owner of the folder, or"
+        " name another one with STEELYARD_KEYS"
+    )
+
+
 def _write(file: Path, keys: Mapping[int, bytes]) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     text = "".join(f"{number} {base64.urlsafe_b64encode(key).decode()}\n" for number, key in sorted(keys.items()))
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as out:
+            if os.geteuid() == 0:  # root adds a key for whoever runs the service: theirs is the folder
+                owner = file.parent.stat()
+                os.fchown(handle, owner.st_uid, owner.st_gid)
             out.write(text)
             out.flush()
-            os.fsync(out.fileno())
+            os.fsync(handle)
         fresh.replace(file)
     except BaseException:
         fresh.unlink(missing_ok=True)

@@ -60,6 +60,8 @@ class Team:
     id: int
     name: str
     members: list[int] = field(default_factory=list[int])
+    distribution: str | None = None
+    """How Intercom itself assigns in it: `round_robin`, `load_balanced`. Only told: the simulation leaves it to people."""
 
 
 class Reason(NamedTuple):

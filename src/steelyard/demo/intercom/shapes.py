@@ -69,7 +69,7 @@ def team(which: Team) -> Json:
         "admin_ids": list(which.members),
         "admin_priority_level": {"primary_admin_ids": list(which.members), "secondary_admin_ids": []},
         "assignment_limit": None,
-        "distribution_method": None,
+        "distribution_method": which.distribution,
     }
 
 

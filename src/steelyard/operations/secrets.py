@@ -1,0 +1,162 @@
+"""The secrets of the cell: under which keys they are sealed, and sealing them all anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from steelyard.config import Settings
+from steelyard.kit.errors import KeyFileError
+from steelyard.kit.ids import WorkspaceId
+from steelyard.operations.database import opened, workspaces
+from steelyard.routing.connections import Sealed, read_sealed, secret_place, token_place, write_sealed
+from steelyard.store.database import Database
+from steelyard.store.keys import (
+    WEB,
+    WORKER,
+    Keys,
+    add_key,
+    forget_keys,
+    key_file,
+    make_first_key,
+    number_of,
+    read_keys,
+)
+
+NAMES = (WEB, WORKER)
+
+
+class KeyFile(NamedTuple):
+    """One key file, as this machine has it, and what the database holds of it."""
+
+    file: Path
+    known: frozenset[int] | None
+    """The numbers of its keys; None where this machine has no such file."""
+    sealed: Mapping[int, int]
+    """How many stored secrets are sealed under each number; 0 stands for those that never were sealed."""
+
+    @property
+    def missing(self) -> list[int]:
+        """The numbers that stored secrets are sealed under and that this file does not hold."""
+        return sorted(self.sealed.keys() - (self.known or frozenset()) - {0})
+
+    @property
+    def newest(self) -> int:
+        """The number that seals; 0 where there is no key."""
+        return max(self.known or {0})
+
+
+class Rotation(NamedTuple):
+    """What a rotation did."""
+
+    added: dict[str, int]
+    """The numbers of fresh keys, by key file."""
+    sealed: int
+    """Secrets that were sealed anew."""
+    forgotten: dict[str, list[int]]
+    """The numbers of removed keys, by key file."""
+
+
+async def show(settings: Settings) -> list[KeyFile]:
+    """The key files and how many secrets are sealed under each of their keys."""
+    async with opened(settings, "secrets") as database:
+        return await key_files(database, settings.keys)
+
+
+async def key_files(database: Database, folder: Path) -> list[KeyFile]:
+    """The key files in `folder`, the web's first. Raises KeyFileError where one is there and cannot be read."""
+    counts: dict[str, Counter[int]] = {name: Counter() for name in NAMES}
+    for workspace in await workspaces(database):
+        async with database.transaction(workspace) as conn:
+            stored = await read_sealed(conn, workspace)
+        for name, value in zip(NAMES, stored or (), strict=False):
+            counts[name][number_of(value) or 0] += 1
+    return [_look(key_file(folder, name), counts[name]) for name in NAMES]
+
+
+def _look(file: Path, sealed: Mapping[int, int]) -> KeyFile:
+    return KeyFile(file, frozenset(read_keys(file)) if file.exists() else None, sealed)
+
+
+def make_ready(files: list[KeyFile], new_keys: bool) -> None:
+    """Makes the key files of a cell that has none. Raises KeyFileError where stored secrets are sealed under keys that
+    are missing, unless `new_keys` says to go on with a fresh key: they stay closed until they are entered again.
+    """
+    for each in files:
+        if each.missing and not new_keys:
+            raise KeyFileError(
+                f"{_unopened(each)}. Restore the file, or copy it from the machine that has it; if it is lost for"
+                " good, connect each workspace again with --new-keys"
+            )
+        if each.missing and each.newest <= max(each.missing):
+            add_key(each.file, above=max(each.missing))
+        elif each.known is None:
+            make_first_key(each.file)
+
+
+async def rotate(settings: Settings, *, only_add: bool, forget_old: bool) -> Rotation:
+    """Adds a key to both files, seals every stored secret anew, each workspace by itself, and forgets old keys.
+
+    Goes on where it was killed: a newest key under which not everything is sealed is used, not added to. Raises
+    KeyFileError where a file is not here, or a secret cannot be opened; all the others are sealed anew before.
+    """
+    async with opened(settings, "secrets") as database:
+        files = await key_files(database, settings.keys)
+        for each in files:
+            if each.known is None:
+                raise KeyFileError(
+                    f"there is no {each.file}: rotate on a machine that has both key files, and copy them from there"
+                )
+        added = {
+            each.file.name: add_key(each.file, above=max(each.sealed, default=0))
+            for each in files
+            if only_add or set(each.sealed) == {each.newest}
+        }
+        if only_add:
+            return Rotation(added, 0, {})
+        sealed, failed = await _seal_all(database, settings.keys)
+        forgotten: dict[str, list[int]] = {}
+        if forget_old:
+            for each in await key_files(database, settings.keys):
+                forgotten[each.file.name] = forget_keys(each.file, each.sealed.keys())
+        if failed:
+            raise failed[0]
+    return Rotation(added, sealed, forgotten)
+
+
+async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFileError]]:
+    """Seals every secret that is not under the newest key under it; how many, and what could not be opened."""
+    sealed, failed = 0, list[KeyFileError]()
+    keys = {name: Keys(key_file(folder, name)) for name in NAMES}
+    for workspace in await workspaces(database):
+        try:
+            sealed += await _seal_anew(database, workspace, keys)
+        except KeyFileError as error:
+            failed.append(error)
+    return sealed, failed
+
+
+async def _seal_anew(database: Database, workspace: WorkspaceId, keys: Mapping[str, Keys]) -> int:
+    places = (secret_place(workspace), token_place(workspace))
+    async with database.transaction(workspace) as conn:
+        stored = await read_sealed(conn, workspace)
+        if stored is None:
+            return 0
+        fresh = [_anew(keys[name], value, place) for name, value, place in zip(NAMES, stored, places, strict=True)]
+        changed = sum(new != old for new, old in zip(fresh, stored, strict=True))
+        if changed:
+            await write_sealed(conn, workspace, Sealed(*fresh))
+    return changed
+
+
+def _anew(keys: Keys, sealed: str, place: str) -> str:
+    return sealed if number_of(sealed) == keys.newest else keys.seal(keys.unseal(sealed, place), place)
+
+
+def _unopened(each: KeyFile) -> str:
+    numbers = ", ".join(map(str, each.missing))
+    count = sum(each.sealed[number] for number in each.missing)
+    what = "is not there" if each.known is None else f"does not hold key {numbers}"
+    return f"{each.file} {what}, and stored secrets are sealed under it ({count})"

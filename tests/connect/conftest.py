@@ -1,0 +1,23 @@
+"""A stranger's workspace, and somebody who connects it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from stranger import CONFIG, Operator, operator, settle_in
+
+from steelyard.demo.intercom import Config, Simulator, running
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with running(Config(**CONFIG)) as simulator:
+        settle_in(simulator)
+        yield simulator
+
+
+@pytest.fixture
+def them(tmp_path: Path, app_url: str, simulator: Simulator) -> Operator:
+    return operator(tmp_path, app_url, simulator)

@@ -151,3 +151,17 @@ def test_no_headers_make_it_wait_for_long_or_fail(answers: list[tuple[str, str, 
                 window.leave()
 
     asyncio.run(run())
+
+
+async def test_what_can_wait_leaves_half_of_the_window_to_others():
+    time = Time()
+    window = Window(time, time.sleep)
+    await window.leave_room()
+    await called(window, headers(100, 51, START + 10))
+    await window.leave_room()
+    assert time.slept == []
+    await called(window, headers(100, 49, START + 10))
+    await window.leave_room()
+    assert time.slept == [10.05]
+    await window.leave_room()
+    assert time.slept == [10.05]

@@ -157,10 +157,10 @@ async def test_what_can_wait_leaves_half_of_the_window_to_others():
     time = Time()
     window = Window(time, time.sleep)
     await window.leave_room()
-    await called(window, headers(100, 51, START + 10))
+    await called(window, headers(100, 51, int(START) + 10))
     await window.leave_room()
     assert time.slept == []
-    await called(window, headers(100, 49, START + 10))
+    await called(window, headers(100, 49, int(START) + 10))
     await window.leave_room()
     assert time.slept == [10.05]
     await window.leave_room()

@@ -88,6 +88,7 @@ class Settings(BaseModel):
         le=1440,
         description="Minutes without a webhook, at a time of the week that usually has some, before it is an alarm.",
     )
+    alarm_language: str = Field(default="en", pattern="en|fr", description="The language of alarms, `en` or `fr`.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Where a worker shows its metrics on this machine. 0: nowhere."
     )
@@ -125,6 +126,11 @@ class Settings(BaseModel):
                 "people cannot sign in yet, so it listens on 127.0.0.1 only; put a proxy in front of /hooks"
             )
         return host
+
+    @property
+    def alarm_addresses(self) -> str:
+        """The lines of `alarms`, in the clear; empty where it is not set."""
+        return self.alarms.get_secret_value() if self.alarms is not None else ""
 
 
 def environment_name(field: str) -> str:

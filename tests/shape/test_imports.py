@@ -8,8 +8,9 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 ROUTING = ROOT / "src" / "steelyard" / "routing"
 # What the flow's pure stages are called (DESIGN: the pure core). Everything else of the room may do I/O.
 DOES_IO = {
-    "aside", "connections", "decisions", "deliver", "desk", "entries", "fault", "inbox", "ingest", "labels", "pages", "readings",
-    "reconcile", "replay", "router", "rows", "store", "switch", "tasks", "why", "work",
+    "alarms", "aside", "calls", "connections", "decisions", "deliver", "desk", "entries", "fault", "inbox", "ingest",
+    "labels", "metrics", "pages", "readings", "ready", "reconcile", "replay", "router", "rows", "store", "switch",
+    "tasks", "tell", "watch", "why", "work",
 }  # fmt: skip
 
 

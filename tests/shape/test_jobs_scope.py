@@ -9,6 +9,8 @@ from steelyard.jobs.app import job_app
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.tasks import QUEUES, RoutingJobs
+from steelyard.routing.tell import QUEUES as TELL_QUEUES
+from steelyard.routing.tell import TellJobs
 
 NOTHING = cast(Any, None)
 
@@ -17,6 +19,7 @@ def tasks() -> dict[str, Task[Any, Any, Any]]:
     """Every task of every room; Procrastinate's own left out."""
     app = job_app("postgresql://nobody@/nowhere")
     RoutingJobs(app, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), Reconcile(NOTHING, NOTHING, NOTHING))
+    TellJobs(app, NOTHING, NOTHING, "en")
     return {name: task for name, task in app.tasks.items() if not name.startswith(("builtin", "procrastinate"))}
 
 
@@ -34,4 +37,4 @@ def test_every_job_names_its_workspace_and_carries_ids_only() -> None:
 def test_every_job_is_named_after_its_room_and_has_a_queue_that_workers_read() -> None:
     for name, task in tasks().items():
         assert name.startswith("routing."), name
-        assert task.queue in QUEUES, name
+        assert task.queue in (*QUEUES, *TELL_QUEUES), name

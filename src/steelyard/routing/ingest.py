@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ from pydantic_core import from_json
 from structlog import get_logger
 
 from steelyard.kit.ids import CellId, WorkspaceId
+from steelyard.kit.metrics import Histogram
 
 LARGEST_BODY = 1 << 20
 """Bytes of a webhook that are read: 1 MiB."""
@@ -31,8 +33,15 @@ MOST_PENDING = 10_000
 LARGEST_BATCH = 256
 """Webhooks of one commit."""
 
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, LARGEST_BATCH)
+COMMITS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Bounds of the buckets in which commits are counted: webhooks, and seconds."""
+
 LINGER = 0.001
 """Seconds after a commit in which others may join the next one: as many as have just been answered tend to come."""
+
+FAILED_LATELY = 10.0
+"""Seconds after a commit that failed in which no other succeeded, for which webhooks count as not storable."""
 
 OWN_TOPICS = "steelyard."
 """Topics that only Steelyard's own jobs may put into the inbox."""
@@ -91,6 +100,13 @@ class Ingest:
         self._pending: list[tuple[Row, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
         self._reading = 0
+        self._failed_at: float | None = None
+        self.refused: Counter[int] = Counter()
+        """Answers that are not those of stored webhooks, by status."""
+        self.batches = Histogram(BATCHES)
+        """Webhooks of each commit; their sum is how many were answered 200."""
+        self.commits = Histogram(COMMITS)
+        """Seconds that each commit took."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one request."""
@@ -99,8 +115,8 @@ class Ingest:
         if scope["method"] == "POST":
             return self._post(scope, receive, send)
         if scope["method"] == "HEAD":
-            return _answer(send, 200)
-        return _answer(send, 405, "send webhooks by POST", (b"allow", b"POST, HEAD"))
+            return self._answer(send, 200)
+        return self._answer(send, 405, "send webhooks by POST", (b"allow", b"POST, HEAD"))
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         signature = b""
@@ -108,44 +124,44 @@ class Ingest:
             if name == _SIGNATURE:
                 signature = value
             elif name == b"content-length" and (not value.isdigit() or int(value[:12]) > LARGEST_BODY):
-                return await _answer(send, 413, "a webhook is 1 MiB at most")
+                return await self._answer(send, 413, "a webhook is 1 MiB at most")
         message = await receive()
         body: bytes | None = message.get("body", b"")
         if message.get("more_body"):
             if self._reading >= MOST_READING:
-                return await _answer(send, 503, _NOT_STORED)
+                return await self._answer(send, 503, _NOT_STORED)
             body = await self._read_rest(message, receive)
         if body is None or len(body) > LARGEST_BODY:
-            return await _answer(send, 413, "a webhook is 1 MiB at most")
+            return await self._answer(send, 413, "a webhook is 1 MiB at most")
         named = _named(body)
         if named is None:
             return await _answer(
                 send, 400, "not a notification: JSON with app_id, id and topic, of 1 to 200 characters"
             )
         if len(self._pending) >= MOST_PENDING:
-            return await _answer(send, 503, _NOT_STORED)
+            return await self._answer(send, 503, _NOT_STORED)
         app_id, notification, topic = named
         try:
             owner = await self._inbox.owner(app_id)
         except Exception as error:
             log.warning("ingest.owner_not_read", error=type(error).__name__, advice="is the database up?")
-            return await _answer(send, 503, _NOT_STORED)
+            return await self._answer(send, 503, _NOT_STORED)
         # Verified also for nobody's app: neither the answer nor its time tells which apps are known.
         verified = self._verify(owner.secret if owner is not None else _NOBODY, body, signature)
         if owner is None or not verified:
-            return await _answer(send, 401, "unknown app or wrong signature")
+            return await self._answer(send, 401, "unknown app or wrong signature")
         try:
             await self._stored(Row(owner.workspace, notification, topic, body))
         except Exception:  # whatever it was, it is logged once for its batch; Intercom sends again what got no 200
-            return await _answer(send, 503, _NOT_STORED)
+            return await self._answer(send, 503, _NOT_STORED)
         await send(_OK_START)
         await send(_OK_BODY)
 
     async def _send_elsewhere(self, path: str, send: Send) -> None:
         host = self._hosts.get(CellId(path.removeprefix(_PATH))) if path.startswith(_PATH) else None
         if host is None:
-            return await _answer(send, 404, "no such cell")
-        await _answer(send, 421, f"this workspace lives in another cell: send to https://{host}{path}")
+            return await self._answer(send, 404, "no such cell")
+        await self._answer(send, 421, f"this workspace lives in another cell: send to https://{host}{path}")
 
     async def _read_rest(self, message: Mapping[str, Any], receive: Receive) -> bytes | None:
         """The whole body that begins with `message`; None where it is too large. Half a body is no JSON."""
@@ -164,6 +180,16 @@ class Ingest:
             self._reading -= 1
         return b"".join(parts) if size <= LARGEST_BODY else None
 
+    async def _answer(self, send: Send, status: int, text: str = "", header: tuple[bytes, bytes] | None = None) -> None:
+        self.refused[status] += 1
+        await _answer(send, status, text, header)
+
+    def trouble(self) -> str:
+        """`inbox_failing` where webhooks could not be stored a moment ago, and none could be since; else empty."""
+        failed_at = self._failed_at
+        lately = failed_at is not None and asyncio.get_running_loop().time() - failed_at < FAILED_LATELY
+        return "inbox_failing" if lately else ""
+
     # One commit for all that came while the last one was under way
 
     def _stored(self, row: Row) -> asyncio.Future[None]:
@@ -175,15 +201,21 @@ class Ingest:
         return done
 
     async def _commit(self) -> None:
+        clock = asyncio.get_running_loop().time
         try:
             while self._pending:
                 batch, self._pending = self._pending[:LARGEST_BATCH], self._pending[LARGEST_BATCH:]
+                began = clock()
                 try:
                     await self._inbox.store([row for row, _ in batch])
                 except Exception as error:
+                    self._failed_at = clock()
                     log.exception("ingest.not_stored", webhooks=len(batch))
                     _settle(batch, error)
                 else:
+                    self._failed_at = None
+                    self.batches.observe(len(batch))
+                    self.commits.observe(clock() - began)
                     _settle(batch, None)
                 await asyncio.sleep(LINGER)
         finally:

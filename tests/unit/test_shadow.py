@@ -117,6 +117,16 @@ def test_switched_on_what_waits_is_decided_in_earnest() -> None:
     assert contents(core.replayed()) == contents(core.state)
 
 
+def test_switched_on_while_it_was_closed_it_is_decided_in_earnest_when_it_opens() -> None:
+    core = shaded()
+    core.take(told(10, "user.created", 1))
+    core.take(told(10, "admin.closed", 2, state="closed"))
+    core.take(switch(None, False, BEGAN + 10))
+    assert core.decisions == []
+    core.take(told(10, "user.replied", 20))
+    assert [decision.conversation for _, decision in core.decisions] == [10]
+
+
 def test_paused_decides_in_the_shadow_whatever_is_on() -> None:
     core = shaded(0, 7, 8, paused=True)
     core.take(told(10, "user.created", 1, team=7))

@@ -123,7 +123,7 @@ def apply(state: State, position: Position, fact: Fact) -> None:
 
 
 def _take_conversation(state: State, seen: SeenConversation, known: Conversation | None, scale: Scale) -> Changes:
-    new = merge(known, seen, scale.weigh(seen.text))
+    new = _in_earnest(state, merge(known, seen, scale.weigh(seen.text)))
     late = new == known
     data: dict[str, object] = {"late": True} if late else {"c": new}
     if seen.ours:
@@ -151,7 +151,7 @@ def _take_settled(state: State, seen: Settled, known: Conversation | None, scale
     new, unsure = known, False
     if new is not None and seen.seen is not None:
         unsure = contradicts(new, seen.seen)
-        new = merge(new, seen.seen, scale.weigh(seen.seen.text))
+        new = _in_earnest(state, merge(new, seen.seen, scale.weigh(seen.seen.text)))
     # What was delivered stands until Intercom shows it; what was not is decided again, or left to a person.
     if new is not None and seen.outcome != "delivered" and answers(new, seen.decision):
         new = new._replace(pending=None, failed=seen.decision if seen.outcome == "failed" else None)
@@ -209,6 +209,12 @@ def _take_roster(state: State, seen: SeenRoster) -> Changes:
 
 
 # The shadow
+
+
+def _in_earnest(state: State, new: Conversation) -> Conversation:
+    """`new`, without a decision in the shadow where its team is on: it may have been closed when that was switched."""
+    shaded = new.pending is not None and new.pending.shadow
+    return new._replace(pending=None) if shaded and state.switch.routes(new.team) else new
 
 
 def _take_before(

@@ -73,6 +73,9 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 KNOWN = 5.0
 """Seconds for which what the tables said is said again."""
 
+LONGEST = 5.0
+"""Seconds that reading the tables may take."""
+
 MOST_FACTS = 50_000
 """Facts of a workspace that one answer reads; the next one goes on."""
 
@@ -111,7 +114,7 @@ class CellMetrics:
     async def _read(self) -> list[Sample]:
         found: list[Sample] = []
         try:
-            async with asyncio.timeout(KNOWN):
+            async with asyncio.timeout(LONGEST):
                 async with self._database.cell() as conn:
                     workspaces = await rows(conn, "SELECT workspaces_of_cell() AS workspace")
                     found += await _cell(conn)

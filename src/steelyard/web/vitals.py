@@ -19,7 +19,6 @@ from steelyard.web.guard import Guard
 LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
 
 _TEXT = "text/plain; charset=utf-8"
-_AGAIN = 10.0
 
 log = get_logger()
 
@@ -71,14 +70,14 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-async def serve_vitals(vitals: Vitals, port: int) -> None:
-    """Answers on 127.0.0.1 until cancelled. A port that is taken is logged and tried again: the work goes on."""
+async def serve_vitals(vitals: Vitals, port: int, again: float = 10.0) -> None:
+    """Answers on 127.0.0.1 until cancelled. A port that is taken is tried `again` seconds later: the work goes on."""
     while True:
         try:
             listening = socket.create_server(("127.0.0.1", port))
         except OSError as error:
             log.warning("vitals.not_shown", port=port, error=error.strerror, advice="is it another process's?")
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(again)
             continue
         config = uvicorn.Config(
             Guard(vitals), lifespan="off", ws="none", access_log=False, log_level="warning", server_header=False

@@ -84,9 +84,9 @@ class Stage:
             self.simulator.faults.set({"drop": 0.0})
 
     async def read_everything(self) -> None:
-        """Has the roster and every open conversation read, as a worker does from time to time."""
+        """Has the roster and every open conversation read, as an operator may ask for."""
         async with self.database.transaction(self.workspace) as conn:
-            await self.jobs.read_everything(conn, self.workspace)
+            await self.jobs.read_everything(conn, self.workspace, "asked")
 
     async def settle(self, seconds: float = 40) -> None:
         """Until all is told, handled, delivered and read back, and that told nothing new."""

@@ -111,20 +111,21 @@ async def test_a_reading_whose_client_gives_up_is_tried_again(stage: Stage) -> N
 
 
 async def test_every_fault_while_open_conversations_are_read(stage: Stage) -> None:
-    """What nobody told of is found on each page, decided once, assigned once, noted once."""
+    """Counted, then listed on two pages: what nobody told of is found, decided once, assigned once, noted once."""
     with stage.unheard():
         old = taken(stage, 155)
     await stage.read_everything()
     await stage.settle()
     for number, plan in enumerate(PAIRS):
-        stage.simulator.faults.plan("search_conversations", [*plan, "fine", *PAIRS[number - 1]])
+        counting, first, second = plan, PAIRS[number - 1], PAIRS[number - 2]
+        stage.simulator.faults.plan("search_conversations", [*counting, "fine", *first, "fine", *second])
         with stage.unheard():
             missed = [stage.write(), old[number]]
             conversations.assign(stage.simulator.workspace, old[number], lead(stage), admin=0)
         await stage.read_everything()
         await stage.settle()
         await stage.check_told(missed)
-    check_struck(stage, 2)
+    check_struck(stage, len(PAIRS))
     assert stage.simulator.record.operations["assign"] == 2 * len(PAIRS)
 
 

@@ -22,8 +22,8 @@ from steelyard.config import Settings
 from steelyard.jobs.processes import run
 from steelyard.kit.errors import ConfigError
 from steelyard.operations import connecting
-from steelyard.operations.checking import Asked, shown
-from steelyard.operations.connecting import PERMISSIONS, Connected, topics
+from steelyard.operations.checking import PERMISSIONS, Asked, shown
+from steelyard.operations.connecting import Connected, topics
 
 BALANCED = {"round_robin": "round robin", "load_balanced": "balanced"}
 """How Intercom itself may assign in a team, in its own words for people."""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from steelyard.adapters.intercom.answers import Attribute, Me
 from steelyard.adapters.intercom.client import Intercom
-from steelyard.adapters.intercom.errors import Invalid, Unauthorized
+from steelyard.adapters.intercom.errors import Forbidden, Invalid, Unauthorized
 from steelyard.adapters.intercom.regions import REGIONS, api_url, region_of
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
@@ -19,6 +19,17 @@ ATTRIBUTES: tuple[tuple[str, Literal["string", "integer"]], ...] = (
     ("decision", "integer"),
 )
 """The conversation attributes that Steelyard writes, and of which type they are."""
+
+PERMISSIONS = (
+    "Read admins",
+    "Read conversations",
+    "Write conversations",
+    "Read tags",
+    "Write tags",
+    "Write data attributes",
+    "Read tickets",
+)
+"""What the app must be allowed, as the Developer Hub calls it."""
 
 _LONGEST = 2_000
 
@@ -83,14 +94,19 @@ async def look(intercom: Intercom, settings: Settings, asked: Asked) -> Found:
             f"the token is of {workspace}, not of {asked.workspace}: nothing was changed. Copy the token of the app"
             " that is in that workspace"
         )
-    await intercom.roster()
-    found = check_attributes(await intercom.conversation_attributes())
-    return Found(workspace, me, await intercom.count_open_conversations(), found)
+    try:
+        await intercom.roster()
+        found = check_attributes(await intercom.conversation_attributes())
+        return Found(workspace, me, await intercom.count_open_conversations(), found)
+    except Forbidden as error:
+        raise _forbidden(error) from None
 
 
 async def _who(intercom: Intercom, region: str) -> Me:
     try:
         return await intercom.me()
+    except Forbidden as error:
+        raise _forbidden(error) from None
     except Unauthorized:
         raise ConfigError(
             f"Intercom in {region} refuses the access token: it was mistyped or revoked, it is the client secret in its"
@@ -120,6 +136,8 @@ async def make_attributes(intercom: Intercom) -> None:
             continue
         try:
             await intercom.create_conversation_attribute(name, data_type)
+        except Forbidden as error:
+            raise _forbidden(error) from None
         except Invalid:
             # Somebody else may have made it meanwhile.
             if name not in check_attributes(await intercom.conversation_attributes()):
@@ -129,6 +147,13 @@ async def make_attributes(intercom: Intercom) -> None:
 def shown(text: str) -> str:
     """A text of Intercom's for a terminal: one short line without control characters."""
     return "".join(each if each.isprintable() else "?" for each in text[:80])
+
+
+def _forbidden(error: Forbidden) -> ConfigError:
+    return ConfigError(
+        f"Intercom does not allow the app the call {error.call}: tick the permissions {', '.join(PERMISSIONS)} on its"
+        " Authentication page, then copy the access token again: it may be a new one"
+    )
 
 
 def _archived(name: str) -> str:

@@ -30,17 +30,6 @@ READ, WEIGHED = "Read", "Weighed"
 Progress = Callable[[str, int, int | None], None]
 """Told what is counted, how many there are so far, and of how many where that is known."""
 
-PERMISSIONS = (
-    "Read admins",
-    "Read conversations",
-    "Write conversations",
-    "Read tags",
-    "Write tags",
-    "Write data attributes",
-    "Read tickets",
-)
-"""What the app must be allowed, as the Developer Hub calls it."""
-
 _WINDOWS = 30
 """Windows of Intercom's rate limit that others may fill before reading is given up."""
 _PATIENCE = 60.0

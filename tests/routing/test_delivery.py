@@ -400,6 +400,16 @@ async def test_a_workspace_that_is_not_connected_keeps_its_decisions(stage: Stag
     assert (await stage.decision())[0] == "pending"
 
 
+async def test_the_first_assignment_tells_how_intercom_marks_our_own(stage: Stage) -> None:
+    await stage.bench.rows("UPDATE connection SET package_code = NULL RETURNING 1")
+    await stage.decided()
+    await stage.deliver()
+    assert await stage.bench.rows("SELECT package_code FROM connection") == [(stage.simulator.config.package_code,)]
+    await stage.hear()
+    echoes = await stage.bench.rows("SELECT data -> 'ours' FROM ledger WHERE kind = 'conversation.assigned'")
+    assert {ours for (ours,) in echoes} == {True}
+
+
 async def test_a_new_token_is_used(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "CONNECTION_KNOWN", 0)
     async with clients_of(stage.bench.database, stage.keys) as clients:

@@ -79,6 +79,11 @@ async def write_link(
     )
 
 
+async def write_package_code(conn: AsyncConnection[Any], workspace: WorkspaceId, code: str) -> None:
+    """Keeps what marks the conversation parts that our calls made."""
+    await conn.execute("UPDATE connection SET package_code = %s WHERE workspace = %s", (code, workspace))
+
+
 async def read_token(conn: AsyncConnection[Any], workspace: WorkspaceId, unseal: Unseal) -> tuple[str, str]:
     """The address of the workspace's API and its token. Raises ConfigError where it is not connected, KeyFileError."""
     row = await (

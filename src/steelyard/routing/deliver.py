@@ -19,6 +19,7 @@ from steelyard.kit.errors import ConfigError, RemoteError
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload, store
+from steelyard.routing.connections import write_package_code
 from steelyard.routing.receive import RECEIPT
 from steelyard.routing.store import INBOX
 from steelyard.store.database import Database
@@ -62,6 +63,8 @@ class Errand:
     actor: int
     """0: the workspace is not connected."""
     policy: str
+    package_code: str | None
+    """Marks what our calls do; None until Intercom has shown it."""
     on: bool
     """Whether Steelyard assigns for its team now."""
     wanted: bool
@@ -114,6 +117,8 @@ class Delivery:
             if numeric_id(answer.get("team_assignee_id")) != errand.team:
                 return "overtaken", "moved to another team", answer
             answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
+            if errand.package_code is None:
+                await self._learn_code(workspace, answer)
         if await self._writes_notes(workspace, errand.policy):
             await self._note(intercom, workspace, decision, errand)
         return "delivered", "", answer
@@ -128,6 +133,14 @@ class Delivery:
                 raise
             log.warning("delivery.attributes_refused", workspace=workspace, decision=decision, code=error.code)
             return await intercom.conversation(errand.conversation)
+
+    async def _learn_code(self, workspace: WorkspaceId, answer: Json) -> None:
+        """Keeps what Intercom marks our parts with: nothing but the first of them tells."""
+        parts = payload.mappings(payload.mapping(answer.get("conversation_parts")).get("conversation_parts"))
+        code = payload.text(parts[-1].get("app_package_code"), 200) if parts else ""
+        if code:
+            async with self._database.transaction(workspace) as conn:
+                await write_package_code(conn, workspace, code)
 
     async def _note(self, intercom: Intercom, workspace: WorkspaceId, decision: Position, errand: Errand) -> None:
         """Leaves the note, unless it is there already. One that is refused undoes no assignment."""
@@ -147,6 +160,7 @@ class Delivery:
             await cursor.execute(
                 """SELECT decision.conversation, winner, decision.topic, decision.weight, decision.team, winner_load,
                           runner_up_load, coalesce(actor, 0) AS actor, decision.policy,
+                          package_code,
                           NOT paused AND (routed IS NULL OR coalesce(decision.team, 0) = ANY(routed)) AS on,
                           coalesce((value #>> '{12,0}')::bigint = decision.decision, false)
                           OR coalesce((value ->> 3)::bigint = winner, false) AND NOT EXISTS (

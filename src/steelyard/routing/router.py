@@ -228,6 +228,8 @@ class Router:
         elif cached.state.version != head.version:
             await self._catch_up(conn, workspace, head, cached)
         cached.state.position = head.position
+        if cached.reader.package_code is None:
+            cached.reader = cached.reader._replace(package_code=await store.package_code(conn, workspace))
         return cached
 
     async def _catch_up(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 # What a test looks for, and the Debian package that brings it. postgresql-15 holds pgbench as well.
@@ -16,8 +18,13 @@ NEEDED = {
     "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
     "/usr/bin/wrk": "wrk",
     "/usr/bin/faketime": "faketime",
+    "/usr/sbin/nginx": "nginx",
 }
-WITHOUT_CLUSTER = Path("/etc/postgresql-common/createcluster.d/steelyard-tests.conf")
+# What keeps a package from making a database on port 5432, and any service from being started, as it is installed.
+HOLDING = {
+    Path("/etc/postgresql-common/createcluster.d/steelyard-tests.conf"): "create_main_cluster = false\n",
+    Path("/usr/sbin/policy-rc.d"): "#!/bin/sh\nexit 101\n",
+}
 
 
 def main() -> None:
@@ -35,29 +42,30 @@ def main() -> None:
 
 def install(packages: list[str]) -> str:
     """Installs `packages` without starting services; returns apt's last word when that failed."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    removed = no_cluster() if "postgresql-15" in packages else None
-    try:
-        commands = (
-            ["apt-get", "update", "--quiet"],
-            ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *packages],
-        )
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    commands = (
+        ["apt-get", "update", "--quiet"],
+        ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", *packages],
+    )
+    with services_held():
         for command in commands:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=900)
         return "" if done.returncode == 0 else " ".join(done.stderr.split())[-300:]
+
+
+@contextmanager
+def services_held() -> Generator[None]:
+    """Packages that are configured inside make no cluster and start no service. What was there before stays."""
+    made = [file for file in HOLDING if not file.exists()]
+    try:
+        for file in made:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(HOLDING[file])
+            file.chmod(0o755)
+        yield
     finally:
-        if removed is not None:
-            removed.unlink(missing_ok=True)
-
-
-def no_cluster() -> Path:
-    """Keeps postgresql-15 from making and starting a database on port 5432; the file is removed afterwards.
-
-    The package runs pg_createcluster when it is configured, unless this file says otherwise.
-    """
-    WITHOUT_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
-    WITHOUT_CLUSTER.write_text("create_main_cluster = false\n")
-    return WITHOUT_CLUSTER
+        for file in made:
+            file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.jobs.processes import end_with_parent
-from steelyard.jobs.rescue import rescue
+from steelyard.jobs.rescue import end_if_left_behind, rescue
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.kit.metrics import Sample
@@ -222,6 +222,7 @@ async def run_worker_process(settings: Settings, url: str) -> None:
         if settings.metrics_port:
             group.create_task(serve_vitals(_worker_vitals(database, settings, calls), settings.metrics_port))
         group.create_task(rescue(database))
+        group.create_task(end_if_left_behind())
         group.create_task(_forget(database))
         group.create_task(end_with_parent())
 

@@ -325,6 +325,20 @@ def test_a_reading_of_the_same_second_is_not_trusted_over_a_webhook(salt: int) -
     assert core.mirrored(10) == intercom.conversations[10].values() or core.unsure == {10}
 
 
+@pytest.mark.parametrize("salt", [0, 9])
+@pytest.mark.parametrize("reading_first", [True, False])
+def test_a_reading_of_the_second_of_an_assignment_calls_for_no_second_decision(reading_first: bool, salt: int) -> None:
+    intercom = Intercom()
+    intercom.act(Act("create", 10, 0, 0, salt))
+    read = read_back(intercom.conversations[10].item(), intercom.now)
+    intercom.act(Act("assign", 10, 1, 0, salt))
+    created, assigned = (each.body for each in intercom.sent)
+    core = Core().take_all([EVERYBODY, created, *([read, assigned] if reading_first else [assigned, read])])
+    assert [made.conversation for _, made in core.decisions] == [10]
+    assert core.mirrored(10) == intercom.conversations[10].values()
+    assert core.unsure == {10}
+
+
 def test_what_a_webhook_tells_of_after_a_reading_is_read_again_where_intercom_counts_no_update() -> None:
     intercom = Intercom()
     intercom.act(Act("create", 10, 0, 0, 0))

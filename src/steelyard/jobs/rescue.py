@@ -1,20 +1,29 @@
 """Gives a dead worker's jobs to the living: a job of a worker without a heartbeat becomes ready again.
 
 A killed worker is silent from its last heartbeat on, so its jobs run again after at most STALE + one round of this loop
-+ one poll of another worker: about seven seconds. A worker that was only paused may run its job a second time.
++ one poll of another worker: about seven seconds. A worker that only stood still ends itself when it goes on, lest it
+do a second time what others have done by then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import time
 
 import psycopg
 
+from steelyard.jobs.app import HEARTBEAT
 from steelyard.store.database import Database, end_if_cancelled
 
 STALE = 4.0
 """Seconds without a heartbeat after which a worker counts as dead."""
+
+_LOOK_EVERY = 0.25
+_LEFT_BEHIND = 75
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine sleeps, and when its time is set."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,3 +65,26 @@ async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE
             end_if_cancelled()
             _log.warning("jobs of dead workers cannot be looked for now: %s", error)
         await asyncio.sleep(every)
+
+
+async def end_if_left_behind(stale: float = STALE) -> None:
+    """Ends this process at once when it stood still for so long that others may have taken its jobs.
+
+    Cancel it to stop looking. A timer looks, since timers come before tasks: one that waits for Intercom's answer would
+    act on what is not so any more.
+    """
+    loop = asyncio.get_running_loop()
+
+    def look(before: float) -> None:
+        nonlocal timer
+        now = time.clock_gettime(_CLOCK)
+        if now - before > stale - HEARTBEAT:
+            _log.error("this process stood still for %.1f s and others do its work: it ends", now - before)
+            os._exit(_LEFT_BEHIND)
+        timer = loop.call_later(_LOOK_EVERY, look, now)
+
+    timer = loop.call_later(_LOOK_EVERY, look, time.clock_gettime(_CLOCK))
+    try:
+        await asyncio.Event().wait()
+    finally:
+        timer.cancel()

@@ -31,12 +31,22 @@ def merge(known: Conversation | None, seen: SeenConversation, weighed: Weighed) 
         return known
     note = max((each for each in (known.note, seen.note) if each is not None), key=_when, default=None)
     pending = known.pending
-    if pending is not None and seen.assignee is not None and seen.order > pending.after:
+    if pending is not None and seen.assignee is not None and seen.order[:3] >= pending.after[:3]:
         pending = None
-    if seen.order > known.order:
+    if _supersedes(seen, known):
         # Moved to another team, it is decided again for that team.
         return fresh._replace(note=note, pending=pending if seen.team == known.team else None)
     return known._replace(note=note, pending=pending)
+
+
+def _supersedes(seen: SeenConversation, known: Conversation) -> bool:
+    """Of one instant, what shows an engineer is newer, so that nothing is decided for a conversation that has one.
+
+    Conversations mostly begin without one. Where it was the other way round, reading Intercom back tells.
+    """
+    if same_instant(known.order, seen.order) and (known.assignee is None) != (seen.assignee is None):
+        return known.assignee is None
+    return seen.order > known.order
 
 
 def tombstone(known: Conversation | None, seen: Gone) -> Conversation:

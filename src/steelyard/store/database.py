@@ -28,7 +28,8 @@ CONNECTING: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
-    "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c jit=off"
+    # A worker that hangs holds its workspace no longer than this; one that lives answers in milliseconds.
+    "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=10s -c jit=off"
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
 """How the application's connections are made. The server frees the locks of one that went silent in a transaction."""

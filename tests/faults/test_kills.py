@@ -1,0 +1,173 @@
+"""Kills at the worst moments: every accepted webhook is processed once, every decision is told once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from ground import (
+    ASSIGNMENT,
+    ATTRIBUTES,
+    LONGEST_WAIT,
+    NOTE,
+    PATIENCE,
+    Interrupted,
+    Served,
+    all_ended,
+    ask_for_notes,
+    check_decided_once,
+    check_open_mirrored,
+    check_processed_once,
+    connect,
+    is_delivered,
+    read_back,
+    remember_accepted,
+    settings_in,
+    told_of,
+    traffic,
+    write_in,
+)
+from test_live import Live, assigned_since, check_mirrored, check_nobody_lost, child, live, until
+from test_serve import postmaster
+
+from steelyard.demo import run
+from steelyard.demo.intercom import Config, running
+from steelyard.demo.intercom.count import summary
+from steelyard.demo.intercom.seed import Seed
+from steelyard.demo.intercom.webhooks import Timing
+from steelyard.kit.ids import WorkspaceId
+from steelyard.store.database import Database
+from steelyard.store.embedded import APP, Embedded
+from steelyard.store.migrate import prepare
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+WEBHOOKS = 2_000
+
+
+async def test_kills_of_web_worker_and_database_lose_nothing(open_folder: Path) -> None:
+    data = open_folder / f"kills-{time.monotonic_ns()}"
+    settings = settings_in(data)
+    embedded = Embedded.start(data)
+    served = Served("serve", settings, {})
+    draw = random.Random(11)
+    config = Config(seed=Seed(3), timing=Timing(retry=2.0))
+    async with running(config) as simulator, all_ended([served]):
+        prepare(embedded.owner_url, APP)
+        async with Database.open(embedded.app_url, size=4) as database:
+            workspace = await connect(database, settings, simulator)
+        embedded.stop()
+        served.start()
+        await until(served.answers)
+        async with Database.open(embedded.app_url, size=4) as database:
+            await until(lambda: run._knows_engineers(database, workspace))
+            accepted = remember_accepted(simulator)
+            await simulator.sender.subscribe(f"{served.desk}/hooks/intercom/demo")
+            await asyncio.sleep(5)  # a process that dies right after its first start is not started again
+            resumed: dict[str, list[float]] = {"web": [], "worker": [], "database": []}
+            async with traffic(simulator, rate=4, seed=7):
+                while summary(simulator.workspace)["webhooks"]["published"] < WEBHOOKS:
+                    victims = draw.sample(sorted(resumed), draw.choice((1, 1, 1, 2)))
+                    await asyncio.sleep(draw.uniform(0.2, 2.5))
+                    killed = time.monotonic()
+                    for victim in victims:
+                        number = postmaster(data) if victim == "database" else served.child(f"--role {victim}")
+                        os.kill(number, signal.SIGKILL)
+                    await until(lambda at=killed: assigned_since(simulator, at))
+                    for victim in victims:
+                        resumed[victim].append(time.monotonic() - killed)
+                    await until(served.answers)
+                    await until(lambda: have_started(served))
+            print({name: [round(each, 1) for each in seconds] for name, seconds in resumed.items()})
+            steelyard = Live(simulator, database, workspace, served.desk, settings.keys)
+            await steelyard.settle()
+            print(summary(simulator.workspace))
+            await read_back(steelyard)
+            await steelyard.settle()
+            assert min(map(len, resumed.values())) >= 3
+            assert max(resumed["worker"]) < LONGEST_WAIT
+            check_nobody_lost(simulator)
+            await check_processed_once(steelyard, accepted)
+            await check_decided_once(steelyard)
+            await check_open_mirrored(steelyard)
+
+
+async def have_started(served: Served) -> bool:
+    return bool(served.child("--role web") and served.child("--role worker"))
+
+
+async def test_a_kill_between_a_call_and_its_receipt_repeats_nothing(
+    app_url: str, superuser_url: str, tmp_path: Path
+) -> None:
+    async with live(app_url, tmp_path, seed=Seed(5, away=0)) as steelyard:
+        await ask_for_notes(steelyard.database, steelyard.workspace)
+        await asyncio.sleep(5)  # a process that dies right after its first start is not started again
+        interrupted = Interrupted(steelyard.simulator)
+        receipt = Receipt(superuser_url, steelyard.workspace)
+        moments = {
+            ATTRIBUTES: kill_worker,
+            ASSIGNMENT: kill_worker,
+            NOTE: kill_worker,
+            "receipt": receipt.hold,
+        }
+        for moment in random.Random(5).sample(list(moments), len(moments)):
+            interrupted.after[NOTE if moment == "receipt" else moment] = moments[moment]
+            conversation = write_in(steelyard.simulator)
+            if moment == "receipt":
+                await receipt.is_about_to_be_stored()
+                await kill_worker(conversation.id)
+                await receipt.let_go()
+            begun = time.monotonic()
+            await until(lambda id=conversation.id: is_delivered(steelyard, id), LONGEST_WAIT + PATIENCE)
+            took = time.monotonic() - begun
+            await steelyard.settle()
+            assert not interrupted.after, f"{moment}: nobody was killed"
+            assert told_of(steelyard.simulator, conversation.id) == (1, 1), f"{moment}: assignments, notes"
+            assert took < LONGEST_WAIT, f"{moment}: {took:.1f} s"
+        await check_decided_once(steelyard)
+        await check_mirrored(steelyard)
+
+
+async def kill_worker(conversation: int) -> None:
+    os.kill(child("--role worker"), signal.SIGKILL)
+
+
+class Receipt:
+    """Keeps the receipt of one decision from being stored, by a row of the same name that is never committed."""
+
+    def __init__(self, superuser_url: str, workspace: WorkspaceId) -> None:
+        self._url, self._workspace = superuser_url, workspace
+        self._conn: psycopg.AsyncConnection[Any] | None = None
+
+    async def hold(self, conversation: int) -> None:
+        self._conn = conn = await psycopg.AsyncConnection.connect(self._url)
+        await conn.execute(
+            """INSERT INTO inbox (workspace, notification, topic, body)
+               SELECT workspace, 'receipt ' || decision, 'steelyard.receipt', '' FROM decision
+               WHERE workspace = %s AND conversation = %s""",
+            (self._workspace, conversation),
+        )
+
+    async def is_about_to_be_stored(self) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
+
+            async def somebody_waits() -> bool:
+                waiting = await conn.execute(
+                    """SELECT 1 FROM pg_stat_activity
+                       WHERE wait_event = 'transactionid' AND query LIKE 'INSERT INTO inbox%'"""
+                )
+                return await waiting.fetchone() is not None
+
+            await until(somebody_waits)
+
+    async def let_go(self) -> None:
+        assert self._conn is not None
+        await self._conn.rollback()
+        await self._conn.close()

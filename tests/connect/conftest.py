@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,3 +22,10 @@ async def simulator() -> AsyncIterator[Simulator]:
 @pytest.fixture
 def them(tmp_path: Path, app_url: str, simulator: Simulator) -> Operator:
     return operator(tmp_path, app_url, simulator)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,3 +153,10 @@ def operator(folder: Path, url: str, simulator: Simulator) -> Operator:
     made.file("token", simulator.config.token + "\n")
     made.file("secret", simulator.config.client_secret + "\n")
     return made
+
+
+async def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for what other processes do."""
+    async with asyncio.timeout(seconds):
+        while not happened():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)

@@ -47,6 +47,11 @@ class KeyFile(NamedTuple):
         """The number that seals; 0 where there is no key."""
         return max(self.known or {0})
 
+    @property
+    def rotated(self) -> bool:
+        """Whether the newest key is in use, and no older one of this file is: there is nothing to go on with."""
+        return self.sealed.keys() & (self.known or frozenset()) == {self.newest}
+
 
 class Rotation(NamedTuple):
     """What a rotation did."""
@@ -112,7 +117,7 @@ async def rotate(settings: Settings, *, only_add: bool, forget_old: bool) -> Rot
         added = {
             each.file.name: add_key(each.file, above=max(each.sealed, default=0))
             for each in files
-            if only_add or set(each.sealed) == {each.newest}
+            if only_add or each.rotated
         }
         if only_add:
             return Rotation(added, 0, {})

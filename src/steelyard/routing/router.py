@@ -16,7 +16,7 @@ from structlog import get_logger
 
 from steelyard.kit.errors import LedgerError
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId
-from steelyard.kit.instants import Micros
+from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import store
 from steelyard.routing.decide import Changes, Scale, apply, decide
 from steelyard.routing.fault import Unhandled, can_be_a_payloads
@@ -37,6 +37,9 @@ CATCH_UP = 1_000
 
 SNAPSHOT_EVERY = 2_000
 """Positions between two snapshots: what an explanation has to replay at most."""
+
+READ_AFRESH = 10 * SECOND
+"""How old a remembered state has to be to be read from the tables again after a failure. Large ones take seconds."""
 
 _KEPT_TEXTS = 10_000
 
@@ -71,6 +74,7 @@ class _Cached:
     scale: Scale
     reader: Reader
     state: State
+    loaded_at: Micros
     texts: dict[ConversationId, int] = field(default_factory=dict[ConversationId, int])
     """Hashes of the texts that were written, so that they are written once."""
 
@@ -148,6 +152,11 @@ class Router:
                         raise Unhandled([item.seq for item in items], error) from error
                     raise
                 await self._defer(conn, workspace, batch)
+        except Unhandled:
+            # Rolled back for certain. What is remembered may be at fault: it is read afresh, but not for each of many.
+            if self._clock() - self._cache[workspace].loaded_at > READ_AFRESH:
+                self._cache.pop(workspace)
+            raise
         except BaseException:
             # Whether it was committed is not known: the tables are asked again.
             self._cache.pop(workspace, None)
@@ -247,7 +256,7 @@ class Router:
         code = await store.package_code(conn, workspace)
         state = await store.load_state(conn, workspace, head, ignored(policy))
         log.info("routing.loaded", workspace=workspace, position=head.position, open=len(state.conversations))
-        return _Cached(policy, scale(policy), Reader(code, policy.heaviest), state)
+        return _Cached(policy, scale(policy), Reader(code, policy.heaviest), state, self._clock())
 
 
 def scale(policy: Policy) -> Scale:

@@ -102,24 +102,25 @@ class Stage:
                 quiet = 0 if left else quiet + 1
                 await asyncio.sleep(0.05)
 
-    async def check_told(self, conversations: Iterable[Conversation], *, times: int = 1) -> None:
-        """Each was decided so many times, and each of its decisions was assigned once and noted once."""
-        record = self.simulator.record
+    async def check_told(self, conversations: Iterable[Conversation]) -> None:
+        """Each was decided once, and that was assigned once, noted once, and written into its attributes."""
         for each in conversations:
             decided = await self.rows(
-                "SELECT decision, winner, weight, topic, outcome FROM decision WHERE conversation = %s ORDER BY 1",
-                each.id,
+                "SELECT decision, winner, weight, topic, outcome FROM decision WHERE conversation = %s", each.id
             )
-            assert [outcome for *_, outcome in decided] == ["delivered"] * times
-            assert assigned(self.simulator, each) == [winner for _, winner, *_ in decided]
-            assert [part.body.plain.count(f"[d-{decided[n][0]}]") for n, part in enumerate(notes(each))] == [1] * times
-            number, winner, weight, topic, _ = decided[-1]
-            assert each.attributes == {"weight": weight, "topic": topic, "decision": number}
+            assert len(decided) == 1, f"decided {decided}"
+            [(number, winner, weight, topic, outcome)] = decided
+            assert outcome == "delivered", f"decision {number} is {outcome}"
+            found = assigned(self.simulator, each)
+            assert found == [winner], f"decision {number} for {winner} was assigned to {found}"
+            marked = [f"[d-{number}]" in note for note in notes(each)]
+            assert marked == [True], f"decision {number} is noted in {notes(each)}"
+            wanted = {"weight": weight, "topic": topic, "decision": number}
+            assert each.attributes == wanted, f"{each.attributes} should be {wanted}"
+            known = await self.rows("SELECT open, owner, weight FROM conversation WHERE conversation = %s", each.id)
+            assert known == [(True, winner, weight)], f"{known} should be {winner}, {weight}"
             assert each.admin == winner
-            assert [(True, winner, weight)] == await self.rows(
-                "SELECT open, owner, weight FROM conversation WHERE conversation = %s", each.id
-            )
-        assert record.counts["failed"] == 0
+        assert self.simulator.record.counts["failed"] == 0
         told = summary(self.simulator.workspace)
         assert told["lost"] == 0, told["lost_ids"]
 
@@ -129,9 +130,9 @@ def assigned(simulator: Simulator, conversation: Conversation) -> list[int]:
     return [each.admin for each in simulator.record.histories[conversation.id].assignments if each.by == "api"]
 
 
-def notes(conversation: Conversation) -> list[Any]:
+def notes(conversation: Conversation) -> list[str]:
     """The internal notes on it."""
-    return [part for part in conversation.parts if part.kind == "note"]
+    return [part.body.plain for part in conversation.parts if part.kind == "note" and part.body is not None]
 
 
 @asynccontextmanager

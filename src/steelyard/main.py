@@ -64,8 +64,8 @@ ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("temp
 Message = MutableMapping[str, Any]
 Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-CONNECTION_KNOWN = 30 * SECOND
-"""How long a stored token is used without looking again."""
+CONNECTION_KNOWN = 30.0
+"""Seconds in which a stored token is used without looking again."""
 
 _EXPIRE_EVERY = 3600.0
 _READ_EVERY = 300.0
@@ -107,7 +107,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
     """What the web process serves: ingest before everything else, then the console."""
     async with (
         Database.open(url, size=10, name="steelyard web") as database,
-        aclosing(CellInbox(database, now, _unseal(settings.keys, WEB))) as inbox,
+        aclosing(CellInbox(database, time.monotonic, _unseal(settings.keys, WEB))) as inbox,
     ):
         cell = CellId(settings.cell)
         hosts = {CellId(name): host for name, host in settings.cells.items()}
@@ -282,7 +282,7 @@ class Clients:
         self._database = database
         self._unseal = unseal
         self._open: dict[tuple[str, str], Intercom] = {}
-        self._known: dict[WorkspaceId, tuple[Intercom, Micros]] = {}
+        self._known: dict[WorkspaceId, tuple[Intercom, float]] = {}
         self._notes: dict[tuple[WorkspaceId, str], bool] = {}
 
     async def of(self, workspace: WorkspaceId) -> Intercom:
@@ -291,7 +291,7 @@ class Clients:
         Raises ConfigError for a workspace that is not connected, KeyFileError where its token cannot be opened.
         """
         known = self._known.get(workspace)
-        if known is not None and known[1] > now():
+        if known is not None and known[1] > time.monotonic():
             return known[0]
         async with self._database.transaction(workspace) as conn:
             reached = await read_token(conn, workspace, self._unseal)
@@ -299,7 +299,7 @@ class Clients:
         if client is None:
             observe = self._calls.of(workspace) if self._calls is not None else None
             client = self._open[reached] = Intercom(*reached, observe=observe)
-        self._known[workspace] = client, Micros(now() + CONNECTION_KNOWN)
+        self._known[workspace] = client, time.monotonic() + CONNECTION_KNOWN
         return client
 
     async def writes_notes(self, workspace: WorkspaceId, policy: str) -> bool:

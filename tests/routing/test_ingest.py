@@ -170,6 +170,16 @@ async def test_what_is_not_stored_is_not_answered_200(door: Door, workspace: Wor
     assert await door.stored(workspace) == {"n1": 1}
 
 
+async def test_a_full_disk_is_told_in_one_line(door: Door, workspace: WorkspaceId) -> None:
+    door.inbox.broken = psycopg.errors.DiskFull("could not extend file")
+    with capture_logs() as logs:
+        for n in range(5):
+            assert (await door.post(told(f"n{n}"))).status_code == 503
+    [line] = logs
+    assert "disk of the database is full" in line["advice"]
+    assert not line["exc_info"]
+
+
 async def test_without_a_database_it_is_503(
     database: Database, door: Door, workspace: WorkspaceId, superuser_url: str
 ) -> None:

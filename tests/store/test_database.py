@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from steelyard.kit.errors import StoreError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
+from steelyard.store.embedded import APP, Embedded
+from steelyard.store.migrate import prepare
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
@@ -47,6 +50,36 @@ async def test_a_savepoint_inside_a_transaction(database: Database, make_workspa
                 await conn.execute("SELECT 1 / 0")
     async with database.transaction(workspace) as conn:
         assert await (await conn.execute("SELECT version FROM workspace")).fetchone() == (7,)
+
+
+@pytest.mark.slow
+async def test_after_a_long_outage_the_database_is_met_at_once(open_folder: Path) -> None:
+    """The pool alone pauses for longer and longer between two attempts."""
+    data = open_folder / f"outage-{time.monotonic_ns()}"
+    server = Embedded.start(data, durable=False)
+    try:
+        prepare(server.owner_url, APP)
+        async with Database.open(server.app_url, size=2) as database:
+            server.stop()
+            asking = asyncio.create_task(asked(database))
+            await asyncio.sleep(9)  # by itself the pool would try again 15 seconds after its first attempt
+            Embedded.start(data, durable=False)
+            back = time.monotonic()
+            await asyncio.wait_for(asking, 30)
+            assert time.monotonic() - back < 4
+    finally:
+        server.stop()
+
+
+async def asked(database: Database) -> None:
+    """Returns once a question was answered."""
+    while True:
+        try:
+            async with database.cell() as conn:
+                await conn.execute("SELECT 1")
+                return
+        except psycopg.Error:
+            await asyncio.sleep(0.1)
 
 
 async def test_cut_connections_are_replaced_unnoticed(

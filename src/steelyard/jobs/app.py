@@ -21,13 +21,24 @@ from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
-from steelyard.store.database import CONNECTING, Pool, end_if_cancelled
+from steelyard.store.database import CONNECTING, Pool, advice_on, end_if_cancelled
+from steelyard.store.migrate import said
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life of a worker."""
 
 _POLL = 0.5
 _log = logging.getLogger(__name__)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that the database is lost: `run_worker` says so in a line, Procrastinate in two tracebacks."""
+    lost = procrastinate.exceptions.ConnectorException
+    return record.exc_info is None or not isinstance(record.exc_info[1], lost)
+
+
+for _name in ("procrastinate.utils", "procrastinate.worker", "procrastinate.worker.worker"):
+    logging.getLogger(_name).addFilter(_is_news)
 
 
 def job_app(url: str, *, size: int = 6) -> procrastinate.App:
@@ -91,7 +102,8 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
         except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
             cause = error.__cause__ or error
             end_if_cancelled()
-            _log.warning("the worker lost its database and starts again in %.1f s: %s", pause, cause)
+            told = said(cause) if isinstance(cause, psycopg.Error) else type(cause).__name__
+            _log.warning("the jobs' worker pauses for %.1f s: %s. %s", pause, told, advice_on(cause))
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
 

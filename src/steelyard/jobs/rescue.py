@@ -15,7 +15,8 @@ import time
 import psycopg
 
 from steelyard.jobs.app import HEARTBEAT
-from steelyard.store.database import Database, end_if_cancelled
+from steelyard.store.database import Database, advice_on, end_if_cancelled
+from steelyard.store.migrate import said
 
 STALE = 4.0
 """Seconds without a heartbeat after which a worker counts as dead."""
@@ -63,7 +64,7 @@ async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE
                 _log.warning("%d jobs of dead workers are ready again", rescued)
         except psycopg.Error as error:
             end_if_cancelled()
-            _log.warning("jobs of dead workers cannot be looked for now: %s", error)
+            _log.warning("jobs of dead workers cannot be looked for now: %s. %s", said(error), advice_on(error))
         await asyncio.sleep(every)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from operator import itemgetter
 
 import psycopg
 
 from steelyard.kit.ids import WorkspaceId
-from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing.connections import Unseal, secret_place
 from steelyard.routing.ingest import Owner, Row
 from steelyard.routing.store import INBOX
@@ -19,28 +19,33 @@ from steelyard.store.statement import Statement
 _STORE = "SELECT store_batch($1, $2, $3, $4)"
 _STORE_TYPES = (TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY)
 _KEY = itemgetter(0, 1)
-_REMEMBERED = 10 * SECOND
+_REMEMBERED = 10.0
+_PATIENCE = 3.0
+"""Seconds to wait for a database that may be coming back: Intercom waits for five in all."""
 _MOST_REMEMBERED = 10_000
 
 
 class CellInbox:
     """Stores webhooks of every workspace of the cell through the functions that may cross workspaces."""
 
-    def __init__(self, database: Database, clock: Callable[[], Micros], unseal: Unseal) -> None:
-        """`unseal` opens the client secrets."""
+    def __init__(self, database: Database, clock: Callable[[], float], unseal: Unseal) -> None:
+        """`clock` counts seconds and is never set; `unseal` opens the client secrets."""
         self._database = database
         self._unseal = unseal
         self._clock = clock
         self._storing: Statement | None = None
-        self._owners: dict[str, tuple[Owner | None, int]] = {}
+        self._owners: dict[str, tuple[Owner | None, float]] = {}
 
     async def owner(self, app_id: str) -> Owner | None:
-        """Whose app it is, as of at most ten seconds ago. Raises KeyFileError where its secret cannot be opened."""
+        """Whose app it is, as of at most ten seconds ago.
+
+        Raises KeyFileError where its secret cannot be opened, TimeoutError where the database has not answered soon.
+        """
         now = self._clock()
         known = self._owners.get(app_id)
         if known is not None and known[1] > now:
             return known[0]
-        async with self._database.cell() as conn:
+        async with asyncio.timeout(_PATIENCE), self._database.cell() as conn:
             row = await (
                 await conn.execute("SELECT workspace, client_secret FROM secret_of_app(%s)", (app_id,))
             ).fetchone()
@@ -72,6 +77,8 @@ class CellInbox:
             storing = self._storing or await self._connect()
             try:
                 await storing.execute(arrays)
+            except psycopg.errors.DiskFull:
+                raise  # which another connection would hear, too
             except psycopg.OperationalError:
                 self._storing = None
                 await storing.close()

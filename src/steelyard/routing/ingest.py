@@ -17,6 +17,7 @@ from structlog import get_logger
 
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.metrics import Histogram
+from steelyard.store.database import advice_on
 
 LARGEST_BODY = 1 << 20
 """Bytes of a webhook that are read: 1 MiB."""
@@ -36,6 +37,9 @@ LARGEST_BATCH = 256
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, LARGEST_BATCH)
 COMMITS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Bounds of the buckets in which commits are counted: webhooks, and seconds."""
+
+QUIET = 10.0
+"""Seconds between two lines of the log about webhooks that cannot be stored: each would have one of its own."""
 
 LINGER = 0.001
 """Seconds after a commit in which others may join the next one: as many as have just been answered tend to come."""
@@ -107,6 +111,8 @@ class Ingest:
         """Webhooks of each commit; their sum is how many were answered 200."""
         self.commits = Histogram(COMMITS)
         """Seconds that each commit took."""
+        self._untold = 0
+        self._quiet_until = 0.0
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one request."""
@@ -144,7 +150,7 @@ class Ingest:
         try:
             owner = await self._inbox.owner(app_id)
         except Exception as error:
-            log.warning("ingest.owner_not_read", error=type(error).__name__, advice="is the database up?")
+            self._complain(error, 1)
             return await self._answer(send, 503, _NOT_STORED)
         # Verified also for nobody's app: neither the answer nor its time tells which apps are known.
         verified = self._verify(owner.secret if owner is not None else _NOBODY, body, signature)
@@ -210,7 +216,7 @@ class Ingest:
                     await self._inbox.store([row for row, _ in batch])
                 except Exception as error:
                     self._failed_at = clock()
-                    log.exception("ingest.not_stored", webhooks=len(batch))
+                    self._complain(error, len(batch))
                     _settle(batch, error)
                 else:
                     self._failed_at = None
@@ -222,6 +228,22 @@ class Ingest:
             self._committing = None
             if self._pending:
                 self._committing = asyncio.create_task(self._commit())
+
+    def _complain(self, error: Exception, webhooks: int) -> None:
+        """Says why webhooks are answered with 503, and how many were since it last said so."""
+        self._untold += webhooks
+        now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            return
+        advice = advice_on(error)
+        log.error(
+            "ingest.not_stored",
+            webhooks=self._untold,
+            error=type(error).__name__,
+            advice=advice or "this is a defect: report it",
+            exc_info=None if advice else error,
+        )
+        self._untold, self._quiet_until = 0, now + QUIET
 
 
 def _settle(batch: list[tuple[Row, asyncio.Future[None]]], error: Exception | None) -> None:

@@ -10,7 +10,7 @@ from structlog import get_logger
 from steelyard.kit.ids import WorkspaceId
 from steelyard.routing.router import Router
 from steelyard.routing.store import DESK, INBOX
-from steelyard.store.database import Database
+from steelyard.store.database import Database, advice_on
 
 POLL = 1.0
 """Seconds between two looks where no hint came."""
@@ -27,7 +27,7 @@ async def work(database: Database, router: Router) -> None:
             while await route_all(database, router):
                 await database.notify(DESK)
         except (psycopg.Error, OSError) as error:
-            log.warning("routing.paused", error=type(error).__name__, advice="is the database up? trying again")
+            log.warning("routing.paused", error=type(error).__name__, advice=advice_on(error))
 
 
 async def route_all(database: Database, router: Router) -> int:
@@ -40,7 +40,7 @@ async def route_all(database: Database, router: Router) -> int:
         async with places:
             try:
                 return await router.route(workspace)
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, psycopg.InternalError):
                 raise
             except Exception:
                 log.exception("routing.failed", workspace=workspace)

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
-from steelyard.kit.errors import StoreError
+from steelyard.kit.errors import SteelyardError, StoreError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.migrate import check_connection, said
 
@@ -34,6 +34,8 @@ CONNECTING: dict[str, Any] = {
 }
 """How the application's connections are made. The server frees the locks of one that went silent in a transaction."""
 
+_RECONNECTING = 2.0
+_FULL = ("No space left on device", "Check free disk space")
 _CHANNEL = "steelyard"
 _PAUSE = 0.02
 _log = logging.getLogger(__name__)
@@ -42,12 +44,21 @@ _log = logging.getLogger(__name__)
 class Pool(AsyncConnectionPool[Connection]):
     """Hands out only connections that the server has not closed. After its restart the first caller meets a new one.
 
+    While there is no server it is looked for every second or two, without end: the pool alone would pause for longer
+    and longer, up to minutes after the server is back.
+
     An idle connection has nothing to read, unless the server said good-bye; so looking costs no round trip. The pool's
     own `check` would cost one each time, and pauses longer and longer after each dead connection.
     """
 
     def __init__(self, conninfo: str = "", *, check: object = None, **arguments: Any) -> None:
-        super().__init__(conninfo, connection_class=AsyncConnection[tuple[Any, ...]], **arguments)
+        super().__init__(
+            conninfo,
+            connection_class=AsyncConnection[tuple[Any, ...]],
+            reconnect_timeout=_RECONNECTING,
+            reconnect_failed=AsyncConnectionPool.check,
+            **arguments,
+        )
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - as the pool has it
         """A connection that the server still has, as far as can be told without asking it."""
@@ -59,6 +70,16 @@ class Pool(AsyncConnectionPool[Connection]):
             await self.putconn(conn)
             conn = await super().getconn(timeout)
         return conn
+
+
+def advice_on(error: BaseException) -> str | None:
+    """What to do about an error of the database, which is tried again meanwhile; None for one that is not its own."""
+    if not isinstance(error, psycopg.Error | OSError):
+        return str(error) if isinstance(error, SteelyardError) else None
+    # The server has no code for a quota that is used up, nor libpq for a connection that there is no room for.
+    if isinstance(error, psycopg.errors.DiskFull) or any(words in str(error) for words in _FULL):
+        return "the disk of the database is full: make room on it, then everything goes on by itself"
+    return "is the database up? Everything goes on by itself when it is"
 
 
 def end_if_cancelled() -> None:

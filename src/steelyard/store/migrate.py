@@ -91,7 +91,8 @@ def said(error: psycopg.Error) -> str:
     """What libpq or the server said; nothing of a URL that cannot be read, since it may hold a password."""
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return "its URL cannot be read"
-    lines = [line for line in str(error).splitlines() if not line.startswith("\t")]  # without libpq's hints
+    told = error.diag.message_primary or str(error)
+    lines = [line for line in told.splitlines() if not line.startswith("\t")]  # without libpq's hints
     return " ".join(" ".join(lines).split()).rstrip(".")
 
 

@@ -1,0 +1,286 @@
+"""The disk of PostgreSQL is full while webhooks come: first there is no room for rows, then none for anything at all.
+
+Nothing is answered with 200 that is not stored, nobody is lost, nothing is told to Intercom twice; who reads the log is
+told what to do; and with room again everything goes on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any, Protocol
+
+import httpx
+import psycopg
+import pytest
+from test_live import Live, check_assigned_once, check_mirrored, check_nobody_lost, until
+
+from steelyard import main
+from steelyard.config import Settings, to_environment
+from steelyard.demo import run
+from steelyard.demo.intercom import Config, Simulator, running
+from steelyard.demo.intercom.seed import Seed
+from steelyard.demo.intercom.webhooks import Timing, signature
+from steelyard.kit.ids import WorkspaceId
+from steelyard.operations.demo import connect_simulated
+from steelyard.store.database import Database
+from steelyard.store.embedded import APP, DATABASE, Embedded
+from steelyard.store.migrate import prepare
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+RETRY = 15.0
+"""Seconds until the simulated Intercom sends again, once: later than there is room again."""
+
+IN_FLIGHT = 3
+"""Deliveries that wait for Intercom's answer while the disk gets full."""
+
+SEGMENT = 16 << 20
+"""Bytes of a file of PostgreSQL's log of changes. Where files may grow no further, only large tables are full."""
+
+NOTHING = 4096
+"""Bytes of a file that let PostgreSQL write nothing that matters."""
+
+
+Superuser = psycopg.Connection[tuple[Any, ...]]
+
+
+class Disk(Protocol):
+    """Where the database is, and how it gets full."""
+
+    def mounted(self, data: Path) -> AbstractContextManager[None]: ...
+
+    def no_room_for_rows(self, served: Served, conn: Superuser) -> None: ...
+
+    def no_room_at_all(self, served: Served, conn: Superuser) -> None:
+        """Not for PostgreSQL's own log of changes either, so that it has to stop, and perhaps cannot start."""
+        ...
+
+    def room(self, served: Served) -> None: ...
+
+
+class Served:
+    """A running `steelyard serve` on the server it brings along; `log` is what it and its children say."""
+
+    def __init__(self, settings: Settings, server: Embedded) -> None:
+        self.settings, self.server = settings, server
+        self.log: list[str] = []
+        command = [sys.executable, "-m", "steelyard", "serve"]
+        environment = os.environ | to_environment(settings)
+        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        self._reading = Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        self._reading.join(10)
+
+    def postmaster(self) -> int:
+        """The number of the server's first process; 0 where none runs."""
+        with suppress(FileNotFoundError, IndexError):
+            return int((self.server.cluster / "postmaster.pid").read_text().splitlines()[0])
+        return 0
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            for line in lines:
+                self.log.append(line.rstrip())
+
+
+class SmallDisk:
+    """A small disk in memory that one large file fills up. Needs the right to mount."""
+
+    @contextmanager
+    def mounted(self, data: Path) -> Iterator[None]:
+        command = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "steelyard-test", str(data)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+    def no_room_for_rows(self, served: Served, conn: Superuser) -> None:
+        with (served.settings.data / "ballast").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+
+    def no_room_at_all(self, served: Served, conn: Superuser) -> None:
+        with pytest.raises(psycopg.errors.DiskFull):
+            self._write_log(conn)
+
+    def _write_log(self, conn: Superuser) -> None:
+        for _ in range(50):
+            conn.execute("SELECT pg_logical_emit_message(false, 'full', 'x'), pg_switch_wal()")
+
+    def room(self, served: Served) -> None:
+        (served.settings.data / "ballast").unlink()
+
+
+class SmallFiles:
+    """Files that may not grow: PostgreSQL takes it as a full disk. Needs no rights, as it only limits what is ours."""
+
+    def mounted(self, data: Path) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def no_room_for_rows(self, served: Served, conn: Superuser) -> None:
+        conn.execute(
+            """INSERT INTO inbox (workspace, notification, topic, body, handled_at, outcome)
+               SELECT workspace, 'ballast ' || n, 'ballast', decode(repeat(md5(n::text), 56), 'hex'), now(), ''
+               FROM workspace, generate_series(1, 20000) AS n"""
+        )
+        assert conn.execute("SELECT pg_relation_size('inbox') > %s", [SEGMENT]).fetchone() == (True,)
+        self._limit(served, SEGMENT)
+
+    def no_room_at_all(self, served: Served, conn: Superuser) -> None:
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (NOTHING, resource.RLIM_INFINITY))
+        self._limit(served, NOTHING)
+
+    def room(self, served: Served) -> None:
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, unlimited)
+
+    def _limit(self, served: Served, size: int) -> None:
+        """Limits the server's processes as their own user, who may; those to come take it over from the first."""
+        postmaster = served.postmaster()
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
+        for process in (postmaster, *children.read_text().split()):
+            served.server.account.run(["/usr/bin/prlimit", "--pid", str(process), f"--fsize={size}:"])
+
+
+@asynccontextmanager
+async def serving(data: Path) -> AsyncIterator[tuple[Served, Live]]:
+    """`steelyard serve` on a database of its own in `data`, connected to a simulated Intercom."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = Settings(
+        cell="demo", data=data, keys=data / "keys", port=port, open_to_loopback=True, log_level="warning"
+    )
+    desk = f"http://127.0.0.1:{port}"
+    server = Embedded.start(data)
+    try:
+        prepare(server.owner_url, APP)
+        config = Config(seed=Seed(3), timing=Timing(retry=RETRY, slow=4.0))
+        async with Database.open(server.app_url, size=4) as database, running(config) as simulator:
+            workspace = await connected(database, settings, simulator)
+            served = Served(settings, server)
+            try:
+                await until(lambda: run._answers(desk))
+                await until(lambda: run._knows_engineers(database, workspace))
+                await simulator.sender.subscribe(f"{desk}/hooks/intercom/demo")
+                yield served, Live(simulator, database, workspace, desk, settings.keys)
+            finally:
+                served.end()
+    finally:
+        server.stop()
+
+
+async def connected(database: Database, settings: Settings, simulator: Simulator) -> WorkspaceId:
+    """The simulated Intercom's workspace, under the shipped policy with a note at each assignment."""
+    workspace = await connect_simulated(database, settings, simulator)
+    async with database.transaction(workspace) as conn:
+        await main.adopt_policy(conn, workspace, main.shipped_policy().replace("note = false", "note = true"))
+    return workspace
+
+
+@pytest.mark.parametrize("disk", [SmallDisk(), SmallFiles()], ids=["a small disk", "small files"])
+async def test_a_full_disk_loses_nothing_and_repeats_nothing(disk: Disk, open_folder: Path) -> None:
+    data = open_folder / f"full-{time.monotonic_ns()}"
+    data.mkdir()
+    data.chmod(0o755)
+    with disk.mounted(data):
+        async with serving(data) as (served, steelyard):
+            simulator, statuses = steelyard.simulator, steelyard.simulator.record.statuses
+            living = asyncio.create_task(steelyard.people(120, rate=10))
+            await asyncio.sleep(2)
+            await receipts_on_their_way(simulator)
+            with psycopg.connect(served.server.superuser_url, dbname=DATABASE, autocommit=True) as conn:
+                disk.no_room_for_rows(served, conn)
+                await asyncio.sleep(3)
+                refused = statuses[503]
+                disk.no_room_at_all(served, conn)
+                await asyncio.sleep(3)
+                disk.room(served)
+                with pytest.raises(psycopg.OperationalError):  # PostgreSQL stopped, and cut all connections
+                    conn.execute("SELECT 1")
+            assert 0 < refused < statuses[503] + statuses[0]
+            await until(lambda: is_stored(steelyard))
+            await living
+            await steelyard.settle()
+            check_nobody_lost(simulator)
+            check_assigned_once(simulator)
+            check_noted_once(simulator)
+            await check_mirrored(steelyard)
+            await check_stored(steelyard)
+    check_told(served.log)
+
+
+async def receipts_on_their_way(simulator: Simulator) -> None:
+    """Returns when some deliveries wait for their last answer, so that there will be no room for their receipts."""
+    simulator.faults.plan("note", ["slow"] * IN_FLIGHT)
+    await until(lambda: met(simulator, "calls_slow", IN_FLIGHT))
+
+
+async def met(simulator: Simulator, what: str, times: int) -> bool:
+    return simulator.record.counts[what] >= times
+
+
+async def is_stored(live: Live) -> bool:
+    """Whether a webhook is."""
+    config = live.simulator.config
+    body = json.dumps({"app_id": config.app_id, "id": "is there room?", "topic": "ping"}).encode()
+    headers = {"X-Hub-Signature": signature(config.client_secret, body)}
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(f"{live.desk}/hooks/intercom/demo", content=body, headers=headers)
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200
+
+
+def check_noted_once(simulator: Simulator) -> None:
+    notes = [
+        mark
+        for each in simulator.workspace.conversations.values()
+        for part in each.parts
+        if part.body is not None
+        for mark in re.findall(r"\[d-\d+\]", part.body.plain)
+    ]
+    assert len(notes) == len(set(notes)) > 0
+    assert simulator.record.operations["update_conversation"] > len(notes), "no delivery had to be tried again"
+
+
+async def check_stored(live: Live) -> None:
+    """All that was answered with 200, and nothing was given up."""
+    [(copies,)] = await live.rows(
+        "SELECT sum(copies) FROM inbox WHERE topic NOT LIKE 'steelyard.%%' AND topic NOT IN ('ballast', 'ping')"
+    )
+    counts = live.simulator.record.counts
+    assert counts["failed"] == 0
+    assert counts["accepted"] == counts["published"] <= copies
+
+
+def check_told(log: list[str]) -> None:
+    """What is wrong and what to do, in a line now and then."""
+    assert [line for line in log if "Traceback" in line] == []
+    entries = [json.loads(line) for line in log if line.startswith("{")]
+    refused = [each for each in entries if each["event"] == "ingest.not_stored"]
+    assert any("disk of the database is full" in each["advice"] for each in refused)
+    assert len(refused) <= 4
+    assert len(log) <= 60

@@ -146,7 +146,7 @@ async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFile
 async def _seal_anew(database: Database, workspace: WorkspaceId, keys: Mapping[str, Keys]) -> int:
     places = (secret_place(workspace), token_place(workspace))
     async with database.transaction(workspace) as conn:
-        stored = await read_sealed(conn, workspace)
+        stored = await read_sealed(conn, workspace, hold=True)
         if stored is None:
             return 0
         fresh = [_anew(keys[name], value, place) for name, value, place in zip(NAMES, stored, places, strict=True)]

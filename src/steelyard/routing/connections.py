@@ -110,12 +110,11 @@ class Sealed(NamedTuple):
     access_token: str
 
 
-async def read_sealed(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Sealed | None:
-    """What is stored, locked until this transaction ends; None where the workspace is not connected."""
+async def read_sealed(conn: AsyncConnection[Any], workspace: WorkspaceId, *, hold: bool = False) -> Sealed | None:
+    """What is stored; None where the workspace is not connected. `hold`: nobody changes it meanwhile."""
+    query: LiteralString = "SELECT client_secret, access_token FROM connection WHERE workspace = %s"
     async with conn.cursor(row_factory=class_row(Sealed)) as cursor:
-        await cursor.execute(
-            "SELECT client_secret, access_token FROM connection WHERE workspace = %s FOR UPDATE", (workspace,)
-        )
+        await cursor.execute(query + (" FOR UPDATE" if hold else ""), (workspace,))
         return await cursor.fetchone()
 
 

@@ -15,7 +15,9 @@ import pytest
 
 from steelyard.routing.aside import Aside
 from steelyard.routing.desk import Desk
-from steelyard.routing.entries import Entry
+from steelyard.routing.entries import Compared, Entry
+from steelyard.routing.shadow import Shadow
+from steelyard.routing.switch_page import SwitchPage
 from steelyard.routing.why import Replay, Why
 from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Place, Shell
@@ -98,6 +100,20 @@ def test_why(seed: int) -> None:
 def test_aside(seed: int) -> None:
     view, shell = some(Aside, random := Random(seed)), a_shell(random)
     check(lambda language: PAGES.draw("routing/aside.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shadow(seed: int) -> None:
+    view, shell = some(Shadow, random := Random(seed)), a_shell(random)
+    largest = tuple(each._replace(compared=some(Compared, random)) for each in view.largest)
+    view = view._replace(largest=largest)
+    check(lambda language: PAGES.draw("routing/shadow.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_switch(seed: int) -> None:
+    view, shell = some(SwitchPage, random := Random(seed)), a_shell(random)
+    check(lambda language: PAGES.draw("routing/switch.html", language, view=view, shell=shell))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

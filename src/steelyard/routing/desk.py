@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import EngineerId, WorkspaceId
 from steelyard.routing import codec
 from steelyard.routing.entries import Entry, read_entries
 from steelyard.routing.labels import Label, Person, label_of, read_policies
 from steelyard.routing.model import Conversation, Engineer
 from steelyard.routing.policy import Policy
 from steelyard.routing.rows import one, rows
+from steelyard.routing.switch import Reach, read_reach
 from steelyard.store.database import Database
 from steelyard.web.charts import Scale, Weight, scale_for
 from steelyard.web.pages import Place
@@ -33,7 +34,10 @@ class Carried(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An engineer and what they carry. `score` is what their load counts as: load ÷ capacity."""
+    """An engineer and what they carry. `score` is what their load counts as: load ÷ capacity.
+
+    `shadowed` are conversations that nobody has yet and that Steelyard would give them. They do not count.
+    """
 
     person: Person
     local: datetime | None
@@ -41,11 +45,21 @@ class Row(NamedTuple):
     capacity: float
     score: float
     carried: tuple[Carried, ...]
+    shadowed: tuple[Carried, ...]
     next: bool
 
     def weights(self, language: str) -> list[Weight]:
         """Their rail, the oldest conversation first."""
         return weights(self.carried, language)
+
+    def hollow(self, language: str) -> list[Weight]:
+        """What follows on their rail without counting."""
+        return weights(self.shadowed, language)
+
+    @property
+    def end(self) -> int:
+        """Where their rail's last block ends."""
+        return self.load + sum(each.weight for each in self.shadowed)
 
 
 class Wait(StrEnum):
@@ -57,6 +71,7 @@ class Wait(StrEnum):
     ALL_AWAY = "all_away"
     REFUSED = "refused"
     TICKET = "ticket"
+    SHADOW = "shadow"
     SOON = "soon"
 
 
@@ -70,6 +85,8 @@ class Waiting(NamedTuple):
     contact: str
     why: Wait
     team: str
+    shadow: Person | None
+    """Whom Steelyard would give it to, where it does not assign."""
 
 
 class Figures(NamedTuple):
@@ -98,6 +115,7 @@ class Desk(NamedTuple):
 
     place: Place
     at: datetime
+    reach: Reach
     figures: Figures
     available: tuple[Row, ...]
     away: tuple[Row, ...]
@@ -112,12 +130,17 @@ class Desk(NamedTuple):
     def families(self) -> frozenset[str]:
         """The families of topics on the rails, for the legend."""
         rows = (*self.available, *self.away, *self.gone)
-        return frozenset(each.label.family for row in rows for each in row.carried)
+        return frozenset(each.label.family for row in rows for each in (*row.carried, *row.shadowed))
+
+    @property
+    def hollow(self) -> bool:
+        """Whether anything on the rails does not count, for the legend."""
+        return any(row.shadowed for row in (*self.available, *self.away, *self.gone))
 
     @property
     def scale(self) -> Scale:
         """The one scale of all rails, with room for the next conversation."""
-        return scale_for([row.load + 2 for row in (*self.available, *self.away, *self.gone)])
+        return scale_for([row.end + 2 for row in (*self.available, *self.away, *self.gone)])
 
 
 class _Team(NamedTuple):
@@ -127,9 +150,19 @@ class _Team(NamedTuple):
 
 class _Open(NamedTuple):
     value: Conversation
-    owner: int | None
     since: datetime
     contact: str
+
+    @property
+    def shadow(self) -> int | None:
+        """Whom Steelyard would give it to, where it only compares and nobody has it yet."""
+        pending = self.value.pending
+        return pending.engineer if pending is not None and pending.shadow and self.value.assignee is None else None
+
+    @property
+    def owner(self) -> int | None:
+        """Who has it, or is being given it."""
+        return None if self.shadow is not None else self.value.owner
 
 
 def weights(carried: Sequence[Carried], language: str) -> list[Weight]:
@@ -156,11 +189,12 @@ async def read_place(connection: AsyncConnection[Any], workspace: WorkspaceId) -
 async def read_desk(database: Database, workspace: WorkspaceId, now: datetime) -> Desk:
     """The desk of `workspace` at `now`."""
     async with database.transaction(workspace) as connection:
-        policy = await _policy_in_force(connection, workspace)
+        policy = await policy_in_force(connection, workspace)
         people = await _engineers(connection)
         opened = await _opened(connection)
         teams = await _teams(connection)
         place = await read_place(connection, workspace)
+        reach = await read_reach(connection, workspace)
         entries = await read_entries(connection, MOST_ENTRIES)
         today = await _today(connection, now)
         webhook = await one(connection, "SELECT received_at FROM inbox ORDER BY received_at DESC LIMIT 1", [])
@@ -169,8 +203,9 @@ async def read_desk(database: Database, workspace: WorkspaceId, now: datetime) -
     waiting = [each for each in opened if each.owner is None]
     free = frozenset(row.person.id for row in available)
     figures = _figures(available, opened, waiting, today, webhook["received_at"] if webhook else None)
-    queue = tuple(_waiting(each, policy, teams, free) for each in waiting[:MOST_WAITING])
-    return Desk(place, now, figures, available, away, gone, queue, entries, aside["number"] if aside else 0)
+    names = {engineer.id: name for engineer, name, _ in people}
+    queue = tuple(_waiting(each, policy, teams, free, names) for each in waiting[:MOST_WAITING])
+    return Desk(place, now, reach, figures, available, away, gone, queue, entries, aside["number"] if aside else 0)
 
 
 def _roster(
@@ -178,16 +213,20 @@ def _roster(
 ) -> tuple[tuple[Row, ...], tuple[Row, ...], tuple[Row, ...]]:
     """Who is available, who is away, and who is gone but still carries something; the next one first."""
     carried: dict[int, list[Carried]] = defaultdict(list)
+    shadowed: dict[int, list[Carried]] = defaultdict(list)
     for each in opened:
+        value = each.value
         if each.owner is not None:
-            value = each.value
             carried[each.owner].append(Carried(value.id, label_of(value.topic, policy), value.weight))
+        elif each.shadow is not None:
+            shadowed[each.shadow].append(Carried(value.id, label_of(value.topic, policy), value.weight))
     groups: dict[str, list[tuple[tuple[int, int, int], Row]]] = {"available": [], "away": [], "gone": []}
     for engineer, name, zone in people:
-        row = _row(engineer, Person(engineer.id, name), tuple(carried.get(engineer.id, ())), zone, now)
-        group = _group(engineer, policy)
+        hollow = tuple(shadowed.get(engineer.id, ()))
+        row = _row(engineer, Person(engineer.id, name), tuple(carried.get(engineer.id, ())), hollow, zone, now)
+        group = group_of(engineer, policy)
         if group != "gone" or row.carried:
-            order = (row.load * 1_000_000 // engineer.capacity, engineer.last_assigned, engineer.id)
+            order = (row.end * 1_000_000 // engineer.capacity, engineer.last_assigned, engineer.id)
             groups[group].append((order, row))
     available, away, gone = (
         tuple(row for _, row in sorted(groups[group], key=lambda each: each[0])) for group in groups
@@ -195,13 +234,21 @@ def _roster(
     return (*(row._replace(next=True) for row in available[:1]), *available[1:]), away, gone
 
 
-def _row(engineer: Engineer, person: Person, carried: tuple[Carried, ...], zone: str, now: datetime) -> Row:
+def _row(
+    engineer: Engineer,
+    person: Person,
+    carried: tuple[Carried, ...],
+    shadowed: tuple[Carried, ...],
+    zone: str,
+    now: datetime,
+) -> Row:
     load = sum(each.weight for each in carried)
     capacity = engineer.capacity / 1000
-    return Row(person, _local(now, zone), load, capacity, load / capacity, carried, next=False)
+    return Row(person, _local(now, zone), load, capacity, load / capacity, carried, shadowed, next=False)
 
 
-def _group(engineer: Engineer, policy: Policy | None) -> Literal["available", "away", "gone"]:
+def group_of(engineer: Engineer, policy: Policy | None) -> Literal["available", "away", "gone"]:
+    """Whether they can be given something under `policy`, cannot right now, or no longer can."""
     if not engineer.member or not engineer.seat:
         return "gone"
     absent = not engineer.logged_in and (policy is None or policy.logged_out_counts_as_away)
@@ -216,12 +263,21 @@ def _local(now: datetime, zone: str) -> datetime | None:
         return None
 
 
-def _waiting(opened: _Open, policy: Policy | None, teams: Mapping[int, _Team], free: frozenset[int]) -> Waiting:
+def _waiting(
+    opened: _Open,
+    policy: Policy | None,
+    teams: Mapping[int, _Team],
+    free: frozenset[int],
+    names: Mapping[EngineerId, str],
+) -> Waiting:
     value = opened.value
     team = teams.get(value.team) if value.team is not None else None
     name = team.name if team is not None and team.name else str(value.team or "")
     label = label_of(value.topic, policy)
-    return Waiting(value.id, opened.since, label, value.weight, opened.contact, _why(value, team, free), name)
+    shadow = opened.shadow
+    why = _why(value, team, free) if shadow is None else Wait.SHADOW
+    person = Person(shadow, names.get(EngineerId(shadow), "")) if shadow is not None else None
+    return Waiting(value.id, opened.since, label, value.weight, opened.contact, why, name, person)
 
 
 def _why(value: Conversation, team: _Team | None, free: frozenset[int]) -> Wait:
@@ -261,7 +317,8 @@ def _figures(
     )
 
 
-async def _policy_in_force(connection: AsyncConnection[Any], workspace: WorkspaceId) -> Policy | None:
+async def policy_in_force(connection: AsyncConnection[Any], workspace: WorkspaceId) -> Policy | None:
+    """The policy that decides now; None where there is none that this release can read."""
     found = await one(connection, "SELECT policy FROM workspace WHERE workspace = %s", [workspace])
     digest = found["policy"] if found else None
     return (await read_policies(connection, [digest])).get(digest) if digest else None
@@ -281,11 +338,11 @@ async def _opened(connection: AsyncConnection[Any]) -> list[_Open]:
     """Every open conversation, the oldest first, with the contact's name while it is kept."""
     found = await rows(
         connection,
-        "SELECT conversation.value, owner, since, coalesce(contact, '') AS contact"
+        "SELECT conversation.value, since, coalesce(contact, '') AS contact"
         " FROM conversation LEFT JOIN conversation_text USING (workspace, conversation)"
         " WHERE open ORDER BY since, conversation",
     )
-    return [_Open(codec.conversation(row["value"]), row["owner"], row["since"], row["contact"]) for row in found]
+    return [_Open(codec.conversation(row["value"]), row["since"], row["contact"]) for row in found]
 
 
 async def _teams(connection: AsyncConnection[Any]) -> dict[int, _Team]:

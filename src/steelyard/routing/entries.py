@@ -1,15 +1,17 @@
 """The stream of decisions: one sentence each, newest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
 
-from steelyard.routing.labels import Label, Person, label_of, read_policies
+from steelyard.routing.labels import Label, Person, Reason, label_of, read_policies, reason_of
+from steelyard.routing.model import Exclusion
 from steelyard.routing.policy import Policy
 from steelyard.routing.rows import rows
 
-Outcome = Literal["pending", "delivered", "overtaken", "failed"]
+Outcome = Literal["pending", "delivered", "overtaken", "failed", "shadow", "compared"]
 
 HEADER = (
     "decision",
@@ -23,7 +25,42 @@ HEADER = (
     "runner_up_load",
     "outcome",
     "settled_at",
+    "instead",
+    "instead_load",
+    "engineer_load_then",
+    "instead_reason",
 )
+
+
+_ENTRIES: LiteralString = """
+    SELECT decision.*, winner.name AS winner_name, runner_up.name AS runner_up_name, instead.name AS instead_name,
+           coalesce((conversation.value #>> '{12,0}')::bigint = decision, false) AS waits
+    FROM decision LEFT JOIN conversation USING (workspace, conversation)
+         LEFT JOIN teammate_name AS winner
+         ON winner.workspace = decision.workspace AND winner.engineer = decision.winner
+         LEFT JOIN teammate_name AS runner_up
+         ON runner_up.workspace = decision.workspace AND runner_up.engineer = decision.runner_up
+         LEFT JOIN teammate_name AS instead
+         ON instead.workspace = decision.workspace AND instead.engineer = decision.instead
+"""
+
+
+class Compared(NamedTuple):
+    """What became of a decision in the shadow: whom Intercom shows with the conversation, and how both stood then."""
+
+    instead: Person
+    load: int
+    """Of `instead`, just before; so is `winner_load`, of whom Steelyard would have chosen."""
+    winner_load: int
+    reason: Reason | None
+    """Why Steelyard would not have given them anything, if so."""
+    seconds: float
+    """Between Steelyard's decision and the assignment; 0 where that came first."""
+
+    @property
+    def lighter(self) -> int:
+        """How much less the one whom Steelyard would have chosen carried; below 0: how much more, by then."""
+        return self.load - self.winner_load
 
 
 class Entry(NamedTuple):
@@ -41,6 +78,14 @@ class Entry(NamedTuple):
     outcome: Outcome
     reason: str
     settled_at: datetime | None
+    compared: Compared | None
+    waits: bool
+    """Whether it was decided in the shadow, and nobody was given the conversation yet."""
+
+    @property
+    def same(self) -> bool:
+        """Whether Intercom shows whom Steelyard would have chosen."""
+        return self.compared is not None and self.compared.instead.id == self.winner.id
 
     @property
     def cells(self) -> tuple[object, ...]:
@@ -49,21 +94,37 @@ class Entry(NamedTuple):
         return (
             *(self.number, self.at, self.conversation, self.label.topic, self.weight, self.winner.id),
             *(self.winner_load, runner_up, self.runner_up_load, self.outcome, self.settled_at),
+            *(_cells(self.compared) if self.compared else (None,) * 4),
         )
+
+
+def _cells(compared: Compared) -> tuple[object, ...]:
+    return compared.instead.id, compared.load, compared.winner_load, compared.reason
 
 
 async def read_entries(connection: AsyncConnection[Any], most: int, before: int | None = None) -> tuple[Entry, ...]:
     """At most `most` decisions, the newest first, older than the one numbered `before`."""
-    found = await rows(
-        connection,
-        "SELECT decision.*, winner.name AS winner_name, runner_up.name AS runner_up_name FROM decision"
-        " LEFT JOIN teammate_name AS winner"
-        "  ON winner.workspace = decision.workspace AND winner.engineer = decision.winner"
-        " LEFT JOIN teammate_name AS runner_up"
-        "  ON runner_up.workspace = decision.workspace AND runner_up.engineer = decision.runner_up"
-        " WHERE decision < coalesce(%s, 9223372036854775807) ORDER BY decision DESC LIMIT %s",
-        [before, most],
+    newest: LiteralString = "WHERE decision < coalesce(%s, 9223372036854775807) ORDER BY decision DESC LIMIT %s"
+    return await _read(connection, newest, [before, most])
+
+
+async def read_largest(
+    connection: AsyncConnection[Any], most: int, since: datetime | None, until: datetime
+) -> tuple[Entry, ...]:
+    """Of the decisions compared from `since` (None: ever) to `until`, at most `most`.
+
+    Those first that were given to somebody who was not available, then the largest differences.
+    """
+    largest: LiteralString = (
+        "WHERE outcome = 'compared' AND settled_at >= coalesce(%s, '-infinity'::timestamptz) AND settled_at <= %s"
+        " AND (instead != winner OR instead_exclusions != 0)"
+        " ORDER BY instead_exclusions != 0 DESC, instead_load - winner_load_then DESC, decision DESC LIMIT %s"
     )
+    return await _read(connection, largest, [since, until, most])
+
+
+async def _read(connection: AsyncConnection[Any], which: LiteralString, values: Sequence[object]) -> tuple[Entry, ...]:
+    found = await rows(connection, _ENTRIES + which, values)
     policies = await read_policies(connection, {row["policy"] for row in found})
     return tuple(_entry(row, policies.get(row["policy"])) for row in found)
 
@@ -83,4 +144,16 @@ def _entry(row: dict[str, Any], policy: Policy | None) -> Entry:
         outcome=row["outcome"],
         reason=row["reason"] or "",
         settled_at=row["settled_at"],
+        compared=_compared(row) if row["outcome"] == "compared" else None,
+        waits=row["outcome"] == "shadow" and row["waits"],
+    )
+
+
+def _compared(row: dict[str, Any]) -> Compared:
+    return Compared(
+        instead=Person(row["instead"], row["instead_name"] or ""),
+        load=row["instead_load"],
+        winner_load=row["winner_load_then"],
+        reason=reason_of(Exclusion(row["instead_exclusions"])),
+        seconds=max(0.0, (row["settled_at"] - row["at"]).total_seconds()),
     )

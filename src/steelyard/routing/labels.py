@@ -8,10 +8,21 @@ from psycopg import AsyncConnection
 
 from steelyard.kit.errors import PolicyError
 from steelyard.kit.ids import TopicId
+from steelyard.routing.model import Exclusion
 from steelyard.routing.policy import Policy, parse
 from steelyard.routing.rows import rows
 
 Family = Literal["domains", "site", "speed", "edge", "security", "account", "other"]
+
+Reason = Literal["away", "logged_out", "no_seat", "left", "not_in_team"]
+
+_REASONS: tuple[tuple[Exclusion, Reason], ...] = (
+    (Exclusion.LEFT, "left"),
+    (Exclusion.NO_SEAT, "no_seat"),
+    (Exclusion.NOT_IN_TEAM, "not_in_team"),
+    (Exclusion.AWAY, "away"),
+    (Exclusion.LOGGED_OUT, "logged_out"),
+)
 
 _FAMILIES: dict[str, Family] = {each: each for each in get_args(Family)}
 
@@ -62,3 +73,8 @@ def label_of(topic: str, policy: Policy | None) -> Label:
     if known is None:
         return Label(topic, "other", {}, {}, None)
     return Label(topic, _FAMILIES.get(known.family, "other"), known.names, known.short_names, known.weight)
+
+
+def reason_of(exclusions: Exclusion) -> Reason | None:
+    """The one reason that is told of several: what lasts comes before what passes. None where nothing excludes."""
+    return next((reason for flag, reason in _REASONS if exclusions & flag), None)

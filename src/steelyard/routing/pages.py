@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
+from steelyard.routing import shadow_pages
 from steelyard.routing.aside import Aside, address, read_aside, seqs_in, tried_in, try_again
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
@@ -46,18 +47,18 @@ class RoutingPages:
 
     async def desk_data(self, request: Request) -> Response:
         """The desk as JSON."""
-        return JSONResponse(plain(await self._read_desk(await self._required(request))))
+        return JSONResponse(plain(await self._read_desk(await self.required(request))))
 
     async def live(self, request: Request) -> Response:
         """The desk's parts, each time that something has changed."""
         stream = self.hub.stream(
-            await self._required(request), language_of(request), request.headers.get("last-event-id", "")
+            await self.required(request), language_of(request), request.headers.get("last-event-id", "")
         )
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     async def decisions(self, request: Request) -> Response:
         """Decisions, newest first, a page at a time."""
-        workspace = await self._required(request)
+        workspace = await self.required(request)
         place, entries = await self._entries(request, workspace, PER_PAGE + 1)
         more = len(entries) > PER_PAGE
         first = "before" not in request.query_params
@@ -67,13 +68,13 @@ class RoutingPages:
 
     async def decisions_data(self, request: Request) -> Response:
         """The same page as JSON; `next` is the `before` of the page after it."""
-        _, entries = await self._entries(request, await self._required(request), PER_PAGE + 1)
+        _, entries = await self._entries(request, await self.required(request), PER_PAGE + 1)
         page = entries[:PER_PAGE]
         return JSONResponse({"decisions": plain(page), "next": page[-1].number if len(entries) > PER_PAGE else None})
 
     async def decisions_csv(self, request: Request) -> Response:
         """The newest 10,000 decisions as CSV; ids and numbers only."""
-        _, entries = await self._entries(request, await self._required(request), MOST_IN_CSV)
+        _, entries = await self._entries(request, await self.required(request), MOST_IN_CSV)
         headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
         return Response(csv_text(HEADER, (each.cells for each in entries)), media_type="text/csv", headers=headers)
 
@@ -97,7 +98,7 @@ class RoutingPages:
 
     async def again(self, request: Request) -> Response:
         """Tries one payload again, or all of them."""
-        workspace = await self._required(request)
+        workspace = await self.required(request)
         async with request.form() as form:
             chosen = form.get("seq")
         try:
@@ -111,12 +112,12 @@ class RoutingPages:
         return RedirectResponse(address(place, now), 303)
 
     async def _aside(self, request: Request) -> Aside:
-        workspace = await self._required(request)
+        workspace = await self.required(request)
         return await read_aside(self._database, workspace, self._clock(), tried_in(request.query_params))
 
     async def _why(self, request: Request) -> Why:
         number = cast("int", request.path_params["number"])
-        workspace = await self._required(request)
+        workspace = await self.required(request)
         view = await read_why(self._database, workspace, number) if number <= _LARGEST else None
         if view is None:
             raise HTTPException(404)
@@ -134,7 +135,8 @@ class RoutingPages:
     def _draw_live(self, view: Desk, language: str) -> str:
         return self._pages.draw("routing/live.html", language, view=view)
 
-    async def _required(self, request: Request) -> WorkspaceId:
+    async def required(self, request: Request) -> WorkspaceId:
+        """The workspace that a request is about; not found where there is none."""
         workspace = await self._workspace(request)
         if workspace is None:
             raise HTTPException(404)
@@ -169,4 +171,5 @@ def routes(database: Database, pages: Pages, changes: Changes = polled, clock: C
         PageRoute("/aside", room.aside, Scope.WORKSPACE, methods=["GET"]),
         PageRoute("/aside", room.again, Scope.WORKSPACE, methods=["POST"]),
         PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE),
+        *shadow_pages.routes(database, pages, room.required, clock),
     ]

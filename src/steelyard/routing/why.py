@@ -15,26 +15,14 @@ from steelyard.routing import codec
 from steelyard.routing.desk import Carried, read_place, weights
 from steelyard.routing.entries import Entry, read_entries
 from steelyard.routing.explain import Explanation
-from steelyard.routing.labels import Label, Person, label_of, read_policies
-from steelyard.routing.model import Candidate, Exclusion, Match
+from steelyard.routing.labels import Label, Person, Reason, label_of, read_policies, reason_of
+from steelyard.routing.model import Candidate, Match
 from steelyard.routing.policy import Policy
 from steelyard.routing.replay import explain
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
 from steelyard.web.charts import Scale, Weight, scale_for
 from steelyard.web.pages import Place
-
-Reason = Literal["away", "logged_out", "no_seat", "left", "not_in_team"]
-
-_REASONS: tuple[tuple[Exclusion, Reason], ...] = (
-    (Exclusion.LEFT, "left"),
-    (Exclusion.NO_SEAT, "no_seat"),
-    (Exclusion.NOT_IN_TEAM, "not_in_team"),
-    (Exclusion.AWAY, "away"),
-    (Exclusion.LOGGED_OUT, "logged_out"),
-)
-"""The first that holds is the one that is told: what lasts comes before what passes."""
-
 
 _NEVER = moment(Micros(0))
 
@@ -247,9 +235,9 @@ def _standing(
 def _excluded(candidates: Iterable[Candidate], names: Mapping[int, str]) -> tuple[Excluded, ...]:
     groups: dict[Reason, list[Person]] = defaultdict(list)
     for each in candidates:
-        told: list[Reason] = [reason for flag, reason in _REASONS if each.exclusions & flag]
-        if told:
-            groups[told[0]].append(Person(each.engineer, names.get(each.engineer, "")))
+        reason = reason_of(each.exclusions)
+        if reason is not None:
+            groups[reason].append(Person(each.engineer, names.get(each.engineer, "")))
     found = [Excluded(reason, tuple(people)) for reason, people in groups.items()]
     return tuple(sorted(found, key=lambda each: (-len(each.people), each.reason)))
 

@@ -1,6 +1,7 @@
 """Numbers to geometry: weights as blocks on a rail, all rails on one scale. Pure; shares of the width in percent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 MOST_BLOCKS = 40
@@ -58,20 +59,22 @@ FITS = (16, 24, 32, 44, 60)
 def scale_for(loads: Sequence[float], least: int = 10) -> Scale:
     """A scale that holds all of `loads` with 3 to 7 steps of 1, 2 or 5 times a power of ten."""
     top = max([least, *loads])
-    step = 1
-    for step in (unit * 10**power for power in range(12) for unit in _STEPS):
-        if top / step <= 6:
-            break
+    step = next(step for step in _steps() if top / step <= 6)
     return Scale(int(-(-top // step) * step), step)
 
 
-def lay(weights: Sequence[Weight], scale: Scale) -> tuple[Block, ...]:
-    """The blocks of `weights` from left to right, each as long as it weighs."""
+def _steps() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 50 and so on."""
+    return (unit * 10**power for power in count() for unit in _STEPS)
+
+
+def lay(weights: Sequence[Weight], scale: Scale, start: int = 0) -> tuple[Block, ...]:
+    """The blocks of `weights` from left to right, each as long as it weighs, the first at `start`."""
     shown, rest = weights, weights[:0]
     if len(weights) > MOST_BLOCKS:
         shown, rest = weights[: MOST_BLOCKS - 1], weights[MOST_BLOCKS - 1 :]
     blocks: list[Block] = []
-    at = 0
+    at = start
     for each in shown:
         blocks.append(_block(at, each, 1, scale))
         at += each.weight
@@ -86,3 +89,64 @@ def _block(at: int, weight: Weight, weights: int, scale: Scale) -> Block:
     fits = next((width for width in FITS if width >= needed), 0)
     place = scale.share(at), scale.share(weight.weight)
     return Block(*place, weight.name, weight.title, weight.family, weight.weight, weights, fits)
+
+
+MOST_COLUMNS = 24
+"""Columns of one histogram, about."""
+
+
+class Column(NamedTuple):
+    """The whole numbers from `first` to `last` in a histogram, and how often one of them came."""
+
+    first: int
+    last: int
+    times: int
+    x: str
+    width: str
+    middle: str
+    top: str
+    height: str
+    labelled: bool
+    """Whether its numbers are written: every one would not fit."""
+
+
+def histogram(counts: Mapping[int, int]) -> tuple[Column, ...]:
+    """The columns of `counts`, from the least number to the greatest; 0 has one of its own, which is always there."""
+    least, most = min([0, *counts]), max([0, *counts])
+    width = next(step for step in _steps() if (most - least) / step <= MOST_COLUMNS)
+    first = _place(least, width)
+    places = range(first, _place(most, width) + 1)
+    heights: dict[int, int] = dict.fromkeys(places, 0)
+    for number, times in counts.items():
+        heights[_place(number, width)] += times
+    tallest = max(1, *heights.values())
+    every = -(-len(places) // 8)
+    return tuple(
+        Column(
+            *_numbers(place, width),
+            heights[place],
+            _percent(place - first, len(places)),
+            _percent(1, len(places)),
+            _percent(place - first + 0.5, len(places)),
+            _percent(tallest - heights[place], tallest),
+            _percent(heights[place], tallest),
+            place % every == 0,
+        )
+        for place in places
+    )
+
+
+def _place(number: int, width: int) -> int:
+    """How many columns from that of 0, which holds nothing else."""
+    return number // width if number < 0 else -(-number // width)
+
+
+def _numbers(place: int, width: int) -> tuple[int, int]:
+    if place == 0:
+        return 0, 0
+    far, near = abs(place) * width, (abs(place) - 1) * width + 1
+    return (near, far) if place > 0 else (-far, -near)
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.4g}%"

@@ -5,7 +5,8 @@
 -- decides in the shadow: it compares and writes nothing. While it is paused it writes nothing at all.
 ALTER TABLE workspace
     ADD COLUMN routed bigint[],
-    ADD COLUMN paused boolean NOT NULL DEFAULT false;
+    ADD COLUMN paused boolean NOT NULL DEFAULT false,
+    ADD COLUMN paused_at timestamptz;        -- since when it is; NULL while it is not
 
 -- client_secret and access_token are sealed from here on, under the web's key and the worker's: see store/keys.py.
 ALTER TABLE connection

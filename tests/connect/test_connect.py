@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from stranger import APP, Operator, open_ones, writes
 
 from steelyard.demo.intercom import Simulator
 from steelyard.demo.intercom.model import Attribute
 from steelyard.routing.receive import TOPICS
+from stranger import APP, Operator, on_a_terminal, open_ones, writes
 
 pytestmark = pytest.mark.slow
 
@@ -148,32 +145,12 @@ async def test_what_it_asks_for_is_not_shown(them: Operator, simulator: Simulato
         "Access token": f"  {simulator.config.token}  ",
         "Client secret": simulator.config.client_secret,
     }
-    shown = await asyncio.to_thread(on_a_terminal, them, typed)
+    shown = await asyncio.to_thread(on_a_terminal, them, ["connect", "intercom"], typed)
     assert f"is connected as {WORKSPACE}" in shown
     assert "Us" in shown
     assert simulator.config.token not in shown
     assert simulator.config.client_secret not in shown
     assert "Weighed" in shown
-
-
-def on_a_terminal(them: Operator, answers: dict[str, str]) -> str:
-    """What a terminal shows of `steelyard connect intercom` while each question is answered."""
-    process, terminal = pty.fork()
-    if process == 0:
-        os.execve(them.program[0], [*them.program, "connect", "intercom"], {**os.environ, **them.environment})
-    shown, left, end = "", dict(answers), time.monotonic() + 60
-    try:
-        while time.monotonic() < end:
-            try:
-                shown += os.read(terminal, 65_536).decode()
-            except OSError:  # it ended
-                break
-            for question in [each for each in left if re.search(rf"{each}[^\n]*: $", shown)]:
-                os.write(terminal, left.pop(question).encode() + b"\n")
-    finally:
-        os.close(terminal)
-        os.waitpid(process, 0)
-    return shown
 
 
 async def test_without_a_terminal_it_says_what_to_give(them: Operator) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import random
+import re
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,6 +158,24 @@ def operator(folder: Path, url: str, simulator: Simulator) -> Operator:
     made.file("token", simulator.config.token + "\n")
     made.file("secret", simulator.config.client_secret + "\n")
     return made
+
+
+def on_a_terminal(them: Operator, command: list[str], answers: Mapping[str, str]) -> str:
+    """What a terminal shows of `steelyard …` while each of its questions, by how it begins, is answered. Blocks."""
+    terminal, theirs = pty.openpty()
+    environment = {**os.environ, **them.environment}
+    with subprocess.Popen(
+        [*them.program, *command], env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        shown, left, end = "", dict(answers), time.monotonic() + 60
+        with suppress(OSError):  # it ended
+            while time.monotonic() < end:
+                shown += os.read(terminal, 65_536).decode()
+                for question in [each for each in left if re.search(rf"{each}[^\n]*: $", shown)]:
+                    os.write(terminal, left.pop(question).encode() + b"\n")
+        os.close(terminal)
+    return shown
 
 
 async def until(happened: Callable[[], bool], seconds: float = 60) -> None:

@@ -23,6 +23,7 @@ from routing_strategies import (
     histories,
     notification,
     read_back,
+    receipt,
     roster,
 )
 
@@ -337,6 +338,39 @@ def test_a_reading_of_the_second_of_an_assignment_calls_for_no_second_decision(r
     assert [made.conversation for _, made in core.decisions] == [10]
     assert core.mirrored(10) == intercom.conversations[10].values()
     assert core.unsure == {10}
+
+
+@pytest.mark.parametrize("salt", [0, 1, 9])
+def test_what_was_before_the_decision_in_its_second_calls_for_no_second_decision(salt: int) -> None:
+    intercom = Intercom()
+    intercom.act(Act("create", 10, 0, 0, 0))
+    intercom.act(Act("assign", 10, 1, 5, 0))
+    intercom.act(Act("reply", 10, 0, 5, salt))
+    intercom.act(Act("unassign", 10, 0, 0, 2))
+    intercom.act(Act("reply", 10, 0, 1, 0))
+    created, assigned, late, unassigned, newer = (each.body for each in intercom.sent)
+    core = Core().take_all([EVERYBODY, created, assigned, unassigned, newer])
+    decided = len(core.decisions)
+    assert decided == 2
+    core.take(late)
+    assert len(core.decisions) == decided
+    assert core.recorded[10].pending is not None  # pyright: ignore[reportArgumentType]
+
+
+def test_what_was_delivered_and_taken_away_again_is_decided_once_more_in_whatever_order_that_is_heard() -> None:
+    intercom = Intercom()
+    intercom.act(Act("create", 10, 0, 0, 0))
+    intercom.act(Act("reply", 10, 0, 0, 0))
+    core = Core().take_all([*(each.body for each in intercom.sent), EVERYBODY])
+    [(decision, made)] = core.decisions
+    intercom.act(Act("assign", 10, made.winner - 1, 0, 0))
+    answer = intercom.conversations[10].item()
+    intercom.act(Act("unassign", 10, 0, 1, 0))
+    assigned, unassigned = (each.body for each in intercom.sent[2:])
+    core.take_all([unassigned, assigned])
+    assert len(core.decisions) == 1
+    core.take(receipt(decision, 10, "delivered", answer, intercom.now))
+    assert len(core.decisions) == 2
 
 
 def test_what_a_webhook_tells_of_after_a_reading_is_read_again_where_intercom_counts_no_update() -> None:

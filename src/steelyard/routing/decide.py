@@ -152,8 +152,9 @@ def _take_settled(state: State, seen: Settled, known: Conversation | None, scale
     if new is not None and seen.seen is not None:
         unsure = contradicts(new, seen.seen)
         new = _in_earnest(state, merge(new, seen.seen, scale.weigh(seen.seen.text)))
-    # What was delivered stands until Intercom shows it; what was not is decided again, or left to a person.
-    if new is not None and seen.outcome != "delivered" and answers(new, seen.decision):
+    # What was not delivered is decided again, or left to a person; so is what was, where more is known than the answer
+    # to its assignment, and shows nobody. Without an answer it stands until Intercom shows it.
+    if new is not None and answers(new, seen.decision) and (seen.outcome != "delivered" or seen.seen is not None):
         new = new._replace(pending=None, failed=seen.decision if seen.outcome == "failed" else None)
     if new is not None and new != known:
         data["c"] = new

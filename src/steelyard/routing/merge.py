@@ -30,10 +30,11 @@ def merge(known: Conversation | None, seen: SeenConversation, weighed: Weighed) 
     if known.deleted:
         return known
     note = max((each for each in (known.note, seen.note) if each is not None), key=_when, default=None)
-    pending = known.pending
-    if pending is not None and seen.assignee is not None and seen.order[:3] >= pending.after[:3]:
+    newest, pending = _supersedes(seen, known), known.pending
+    # Of the second of the decision only what is newest tells that it was followed: the rest may be from before it.
+    if pending is not None and seen.assignee is not None and (newest or seen.order[:3] > pending.after[:3]):
         pending = None
-    if _supersedes(seen, known):
+    if newest:
         # Moved to another team, it is decided again for that team.
         return fresh._replace(note=note, pending=pending if seen.team == known.team else None)
     return known._replace(note=note, pending=pending)

@@ -230,6 +230,30 @@ async def test_it_leaves_room_for_deliveries_before_every_few_calls(
     assert log == ["room", *["read"] * AT_ONCE, "room", *["read"] * (12 - AT_ONCE)]
 
 
+async def test_one_that_is_missing_for_a_moment_is_not_deleted(stage: Stage) -> None:
+    """Deleting is for good."""
+    moved, *_ = await settled(stage)
+    other = stage.engineers()[7].id
+    conversations.assign(stage.world, moved, stage.lead, admin=other)
+    lose_webhooks(stage)
+    stage.simulator.faults.plan("conversation", ["not_found"])
+    await read(stage)
+    assert await stage.known(moved) == (True, other, 1)
+
+
+async def test_one_that_may_not_be_read_holds_up_no_other(stage: Stage) -> None:
+    written = await settled(stage, 3)
+    other = stage.engineers()[7].id
+    for each in written:
+        conversations.assign(stage.world, each, stage.lead, admin=other)
+    lose_webhooks(stage)
+    stage.simulator.faults.plan("conversation", ["forbidden"])
+    await read(stage)
+    assert sorted(owner == other for owner in (await stage.bench.owners()).values()) == [False, True, True]
+    await read(stage)
+    assert set((await stage.bench.owners()).values()) == {other}
+
+
 async def test_one_conversation_can_be_read_alone(stage: Stage) -> None:
     moved, *_ = await settled(stage)
     other = stage.engineers()[7].id

@@ -27,6 +27,9 @@ from steelyard.store.database import Database
 PAGE = 100
 """Conversations that are compared and stored in one transaction."""
 
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks for a conversation that is said not to be there."""
+
 AT_ONCE = 8
 """Conversations that are read by themselves at the same time."""
 
@@ -203,12 +206,21 @@ class Reconcile:
         await self._put(workspace, READ_BACK, [row])
 
     async def _found(self, workspace: WorkspaceId, intercom: Workspace, id: ConversationId) -> Json | None:
-        """The conversation as Intercom has it; None for one that is gone, which is then deleted here too."""
-        try:
-            return await intercom.conversation(id)
-        except RemoteError as error:
-            if error.code not in ("not_found", "conversation_not_found"):
-                raise
+        """The conversation as Intercom has it; None for one that is gone, which is then deleted here too.
+
+        Deleting is for good: so Intercom is asked a second time before it is believed. None also for one that may not
+        be read: it holds up no other.
+        """
+        for pause in (_LOOK_AGAIN, 0.0):
+            try:
+                return await intercom.conversation(id)
+            except RemoteError as error:
+                if not error.permanent:
+                    raise
+                if error.code not in ("not_found", "conversation_not_found"):
+                    log.warning("reading.refused", workspace=workspace, conversation=id, code=error.code)
+                    return None
+            await asyncio.sleep(pause)
         await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", self._body({"id": id}))])
         return None
 

@@ -20,7 +20,7 @@ from payloads import (
 
 from steelyard.kit.ids import Position
 from steelyard.main import adopt_policy, shipped_policy
-from steelyard.routing import replay, router
+from steelyard.routing import replay, router, store
 
 ASSIGNED = "conversation.admin.assigned"
 AWAY = "admin.away_mode_updated"
@@ -104,6 +104,26 @@ async def test_a_payload_is_handled_once_and_says_what_became_of_it(bench) -> No
         ("p", 1, "ignored", "a test of the address"),
         ("o", 1, "ignored", "unknown topic"),
     ]
+
+
+async def test_a_batch_is_marked_without_reading_all_that_waits(bench) -> None:
+    """A plan that a worker kept would be that of its first day, when nothing waited."""
+    async with bench.database.transaction(bench.workspace) as conn:
+        for _ in range(12):  # what is prepared at all has its final plan by then
+            await store.write_handled(conn, bench.workspace, [store.Handled(0, "fact")])
+        await conn.execute(
+            "INSERT INTO inbox (workspace, notification, topic, body)"
+            " SELECT %s, number::text, 'odd', '' FROM generate_series(1, 3000) AS number",
+            (bench.workspace,),
+        )
+        seqs = [seq for (seq,) in await (await conn.execute("SELECT seq FROM inbox ORDER BY seq LIMIT 50")).fetchall()]
+        touched = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'inbox'"
+        [before] = await (await conn.execute(touched)).fetchone()
+        await store.write_handled(conn, bench.workspace, [store.Handled(seq, "ignored", f"{seq}") for seq in seqs[::2]])
+        [after] = await (await conn.execute(touched)).fetchone()
+    assert after - before <= 100
+    marked = await bench.rows("SELECT seq, outcome, reason FROM inbox WHERE handled_at IS NOT NULL ORDER BY seq")
+    assert [tuple(row) for row in marked] == [(seq, "ignored", f"{seq}") for seq in seqs[::2]]
 
 
 async def test_every_decision_is_explained_and_equals_its_digest(bench, monkeypatch) -> None:

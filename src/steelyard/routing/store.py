@@ -155,9 +155,13 @@ async def conversations(
 async def open_conversations(conn: Connection, workspace: WorkspaceId) -> set[ConversationId]:
     """The conversations that are recorded as open. Tickets are not among them: Intercom reads those elsewhere."""
     rows = await (
-        await conn.execute("SELECT value FROM conversation WHERE workspace = %s AND open", (workspace,))
+        await conn.execute(
+            """SELECT conversation FROM conversation
+               WHERE workspace = %s AND open AND NOT coalesce((value ->> 14)::bool, false)""",
+            (workspace,),
+        )
     ).fetchall()
-    return {each.id for (value,) in rows if not (each := codec.conversation(value)).ticket}
+    return {ConversationId(id) for (id,) in rows}
 
 
 async def write_state(conn: Connection, workspace: WorkspaceId, state: State) -> None:
@@ -212,16 +216,22 @@ def _engineer_value(engineer: Engineer) -> str:
 
 async def write_handled(conn: Connection, workspace: WorkspaceId, handled: Sequence[Handled]) -> None:
     """Marks payloads as handled, with what became of them."""
+    seqs = [each.seq for each in handled]
+    # A range, and no join: a plan that was made while the inbox was small, and kept, would read all of a large one.
     await conn.execute(
-        """UPDATE inbox SET handled_at = clock_timestamp(), outcome = new.outcome, reason = new.reason
-           FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (seq, outcome, reason)
-           WHERE inbox.workspace = %s AND inbox.seq = new.seq AND inbox.handled_at IS NULL""",
-        (
-            [each.seq for each in handled],
-            [each.outcome for each in handled],
-            [each.reason for each in handled],
-            workspace,
-        ),
+        """UPDATE inbox SET handled_at = clock_timestamp(),
+               outcome = (%(outcomes)s::text[])[array_position(%(seqs)s::bigint[], seq)],
+               reason = (%(reasons)s::text[])[array_position(%(seqs)s::bigint[], seq)]
+           WHERE workspace = %(workspace)s AND handled_at IS NULL AND seq BETWEEN %(first)s AND %(last)s
+                 AND array_position(%(seqs)s::bigint[], seq) IS NOT NULL""",
+        {
+            "workspace": workspace,
+            "first": min(seqs),
+            "last": max(seqs),
+            "seqs": seqs,
+            "outcomes": [each.outcome for each in handled],
+            "reasons": [each.reason for each in handled],
+        },
     )
 
 

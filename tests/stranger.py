@@ -10,7 +10,7 @@ import random
 import re
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -168,14 +168,17 @@ def on_a_terminal(them: Operator, command: list[str], answers: Mapping[str, str]
         [*them.program, *command], env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     ) as process:
         os.close(theirs)
-        shown, left, end = "", dict(answers), time.monotonic() + 60
+        watching = threading.Timer(60, process.kill)
+        watching.start()
+        shown, left = b"", dict(answers)
         with suppress(OSError):  # it ended
-            while time.monotonic() < end:
-                shown += os.read(terminal, 65_536).decode()
-                for question in [each for each in left if re.search(rf"{each}[^\n]*: $", shown)]:
+            while shown_now := os.read(terminal, 65_536):
+                shown += shown_now
+                for question in [each for each in left if re.search(rf"{each}[^\n]*: $".encode(), shown)]:
                     os.write(terminal, left.pop(question).encode() + b"\n")
         os.close(terminal)
-    return shown
+        watching.cancel()
+    return shown.decode()
 
 
 async def until(happened: Callable[[], bool], seconds: float = 60) -> None:

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 def _is_news(record: logging.LogRecord) -> bool:
     """Not that the database is lost: `run_worker` says so in a line, Procrastinate in two tracebacks."""
     lost = procrastinate.exceptions.ConnectorException
-    return record.exc_info is None or not isinstance(record.exc_info[1], lost)
+    return not record.exc_info or not isinstance(record.exc_info[1], lost)
 
 
 for _name in ("procrastinate.utils", "procrastinate.worker", "procrastinate.worker.worker"):

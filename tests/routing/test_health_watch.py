@@ -272,7 +272,7 @@ async def test_both_messages_reach_every_address_once_also_past_a_refusal(
         await asyncio.gather(working, return_exceptions=True)
     titles = [each["title"] for each in receiver.took]
     begun = f"Steelyard {ward.workspace}: Intercom refuses the access token"
-    ended = f"Steelyard {ward.workspace}: over after 12:00: Intercom refuses the access token"
+    ended = f"Steelyard {ward.workspace}: over after 12 min: Intercom refuses the access token"
     assert sorted(titles) == [begun, begun, ended, ended]
     first = next(each for each in receiver.took if each["title"] == begun)
     assert "Nothing is delivered" in first["message"]

@@ -13,9 +13,12 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import pytest
 
+from steelyard.routing import alarms
 from steelyard.routing.aside import Aside
 from steelyard.routing.desk import Desk
 from steelyard.routing.entries import Compared, Entry
+from steelyard.routing.health import Kind
+from steelyard.routing.health_page import Health
 from steelyard.routing.shadow import Shadow
 from steelyard.routing.switch_page import SwitchPage
 from steelyard.routing.why import Replay, Why
@@ -114,6 +117,14 @@ def test_shadow(seed: int) -> None:
 def test_switch(seed: int) -> None:
     view, shell = some(SwitchPage, random := Random(seed)), a_shell(random)
     check(lambda language: PAGES.draw("routing/switch.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_health(seed: int) -> None:
+    view, shell = some(Health, random := Random(seed)), a_shell(random)
+    known = [each._replace(kind=random.choice(list(Kind)).value) for each in view.open]
+    view = view._replace(open=(*view.open, *known))
+    check(lambda language: PAGES.draw("routing/health.html", language, view=view, shell=shell, words=alarms.words))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

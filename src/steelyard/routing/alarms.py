@@ -8,7 +8,7 @@ from gettext import NullTranslations
 from typing import NamedTuple
 
 from steelyard.routing.health import Kind
-from steelyard.web.language import age, messages
+from steelyard.web.language import messages
 
 
 class Words(NamedTuple):
@@ -28,7 +28,16 @@ def words(kind: str, figures: Mapping[str, int], language: str) -> Words:
 def over(seconds: float, title: str, language: str) -> str:
     """That the alarm called `title` is over, after so many seconds."""
     _ = _messages(language).gettext
-    return _("over after %(time)s: %(title)s") % {"time": age(seconds), "title": title}
+    return _("over after %(time)s: %(title)s") % {"time": span(seconds), "title": title}
+
+
+def span(seconds: float) -> str:
+    """A length of time for a sentence, the same in every language: `40 s`, `12 min`, `2 h 05 min`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 @lru_cache
@@ -47,14 +56,14 @@ def _silence(figures: Mapping[str, int], said: NullTranslations) -> Words:
         )
         % {"weeks": weeks},
         _(
-            "Look into the webhooks of your app in Intercom's Developer Hub: is the address right, are they switched"
+            "Look into the webhooks of your app in Intercom’s Developer Hub: is the address right, are they switched"
             " on? Then whether the proxy before /hooks answers: steelyard doctor tries it."
         ),
     )
 
 
 def _unhandled(figures: Mapping[str, int], said: NullTranslations) -> Words:
-    _, count, time = said.gettext, figures.get("webhooks", 0), age(figures.get("seconds", 0))
+    _, count, time = said.gettext, figures.get("webhooks", 0), span(figures.get("seconds", 0))
     return Words(
         said.ngettext(
             "%(count)s webhook waits to be handled, for %(time)s",
@@ -68,7 +77,7 @@ def _unhandled(figures: Mapping[str, int], said: NullTranslations) -> Words:
 
 
 def _undelivered(figures: Mapping[str, int], said: NullTranslations) -> Words:
-    _, count, time = said.gettext, figures.get("decisions", 0), age(figures.get("seconds", 0))
+    _, count, time = said.gettext, figures.get("decisions", 0), span(figures.get("seconds", 0))
     return Words(
         said.ngettext(
             "%(count)s decision is not delivered, for %(time)s",
@@ -77,7 +86,7 @@ def _undelivered(figures: Mapping[str, int], said: NullTranslations) -> Words:
         )
         % {"count": count, "time": time},
         _("They are decided, but Intercom does not show them yet: customers wait. They are tried again and again."),
-        _("Look at Intercom's status page, and at what the workers log of their deliveries."),
+        _("Look at Intercom’s status page, and at what the workers log of their deliveries."),
     )
 
 
@@ -86,7 +95,10 @@ def _set_aside(figures: Mapping[str, int], said: NullTranslations) -> Words:
     return Words(
         said.ngettext("%(count)s payload is set aside", "%(count)s payloads are set aside", count) % {"count": count},
         _("They could not be handled, so what they tell is not known here; all others were handled."),
-        _("The desk lists them with their reasons. Try them again there after an upgrade, and report those that stay."),
+        _(
+            "The page Set aside lists them with their reasons. Try them again there after an upgrade, and report those"
+            " that stay."
+        ),
     )
 
 
@@ -101,7 +113,7 @@ def _drift(figures: Mapping[str, int], said: NullTranslations) -> Words:
         % {"count": count},
         _("Reading Intercom found them and put them right. Until then they were weighed as they had been."),
         _(
-            "Webhooks are lost, or their topics are not ticked: compare them in Intercom's Developer Hub with those of"
+            "Webhooks are lost, or their topics are not ticked: compare them in Intercom’s Developer Hub with those of"
             " steelyard connect intercom."
         ),
     )
@@ -112,16 +124,16 @@ def _token_refused(figures: Mapping[str, int], said: NullTranslations) -> Words:
     return Words(
         _("Intercom refuses the access token"),
         _("Nothing is delivered and nothing is read. All of it is done once a token is accepted."),
-        _("Copy the token anew from Intercom's Developer Hub and run steelyard connect intercom."),
+        _("Copy the token anew from Intercom’s Developer Hub and run steelyard connect intercom."),
     )
 
 
 def _rate_low(figures: Mapping[str, int], said: NullTranslations) -> Words:
     _ = said.gettext
     return Words(
-        _("Intercom's rate limit is nearly used up"),
+        _("Intercom’s rate limit is nearly used up"),
         _("Deliveries wait for the next ten seconds when it is. Other apps of the workspace count too."),
-        _("Look in Intercom's Developer Hub which app makes how many calls; Steelyard's are in its metrics."),
+        _("Look in Intercom’s Developer Hub which app makes how many calls; Steelyard’s are in its metrics."),
     )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
-from steelyard.routing import shadow_pages
+from steelyard.routing import health_pages, shadow_pages
 from steelyard.routing.aside import Aside, address, read_aside, seqs_in, tried_in, try_again
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
@@ -171,5 +171,6 @@ def routes(database: Database, pages: Pages, changes: Changes = polled, clock: C
         PageRoute("/aside", room.aside, Scope.WORKSPACE, methods=["GET"]),
         PageRoute("/aside", room.again, Scope.WORKSPACE, methods=["POST"]),
         PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE),
+        *health_pages.routes(database, pages, room.required, clock),
         *shadow_pages.routes(database, pages, room.required, clock),
     ]

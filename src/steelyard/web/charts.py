@@ -91,6 +91,29 @@ def _block(at: int, weight: Weight, weights: int, scale: Scale) -> Block:
     return Block(*place, weight.name, weight.title, weight.family, weight.weight, weights, fits)
 
 
+class Bar(NamedTuple):
+    """One value of a row of them: its place, as long from the ground as it is great."""
+
+    x: str
+    width: str
+    top: str
+    height: str
+
+
+def bars(values: Sequence[int]) -> tuple[Bar, ...]:
+    """The bars of `values` from left to right, with a gap after each; the greatest has the whole height."""
+    tallest = max([1, *values])
+    return tuple(
+        Bar(
+            _percent(place, len(values)),
+            _percent(0.7, len(values)),
+            _percent(tallest - value, tallest),
+            _percent(value, tallest),
+        )
+        for place, value in enumerate(values)
+    )
+
+
 MOST_COLUMNS = 24
 """Columns of one histogram, about."""
 

@@ -16,9 +16,11 @@ from steelyard.cli import app
 from steelyard.config import Settings, environment_name
 from steelyard.routing import decide, receive
 from steelyard.routing.ingest import OWN_TOPICS
+from steelyard.routing.metrics import METRICS
 from steelyard.routing.receive import OUTCOMES, TOPICS, UNWANTED, AskFor, Reader
 from steelyard.routing.seen import Gone
 from steelyard.store.retention import TABLES
+from steelyard.web.exposition import PROCESS
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -118,6 +120,7 @@ def pages() -> dict[str, str]:
         "facts.md": _facts(),
         "topics.md": _topics(),
         "tables.md": _tables(),
+        "metrics.md": _metrics(),
     }
 
 
@@ -213,6 +216,27 @@ def _tables() -> str:
         "Every table, to whom its rows belong, how long they are kept, and why. Rows of *workspace* scope are behind "
         "row-level security and go with the workspace when it moves; rows of *cell* scope belong to one installation.",
         _table(("table", "scope", "kept", "why"), rows),
+    )
+
+
+def _metrics() -> str:
+    shown = [
+        (
+            f"`{each.name}`",
+            each.kind.value,
+            each.scope.value,
+            ", ".join(f"`{label}`" for label in each.labels),
+            each.help,
+        )
+        for each in (*METRICS, *PROCESS)
+    ]
+    return _page(
+        "Metrics",
+        "A web process shows them at `/metrics` of its own port, a worker at that of `STEELYARD_METRICS_PORT`; see "
+        "[how to watch it](../how-to/watch-it.md). Labels are ids and codes, never names. What the tables say is the "
+        "same from every web process of a cell: take the greatest, not the sum. What a process counted itself "
+        "(`steelyard_webhooks_total`, `steelyard_ingest_*`, `steelyard_intercom_*`, `process_*`) can be added up.",
+        _table(("metric", "kind", "scope", "labels", "what it is"), shown),
     )
 
 

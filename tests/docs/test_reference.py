@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from steelyard import config
+from steelyard.routing.metrics import METRICS
 from steelyard.routing.receive import TOPICS, UNWANTED
 from steelyard.store.retention import TABLES
+from steelyard.web.exposition import PROCESS
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUILD: dict[str, Any] = runpy.run_path(str(DOCS / "build.py"))
@@ -29,7 +31,7 @@ def rows(name: str) -> dict[str, list[str]]:
     return {first: [cell.strip() for cell in rest.split("|")] for first, rest in found}
 
 
-@pytest.mark.parametrize("name", ["settings.md", "commands.md", "facts.md", "topics.md", "tables.md"])
+@pytest.mark.parametrize("name", ["settings.md", "commands.md", "facts.md", "topics.md", "tables.md", "metrics.md"])
 def test_the_page_is_what_make_docs_writes(name: str) -> None:
     assert page(name) == BUILD["pages"]()[name], "run `make docs` and commit what it changes"
 
@@ -83,3 +85,11 @@ def test_every_table_has_its_row_with_scope_and_retention() -> None:
             assert kept == "no limit"
         elif table.keep.days:
             assert kept == f"{table.keep.days} days"
+
+
+def test_every_metric_has_its_row() -> None:
+    described = rows("metrics.md")
+    assert list(described) == [each.name for each in (*METRICS, *PROCESS)]
+    for each in (*METRICS, *PROCESS):
+        assert described[each.name][:2] == [each.kind.value, each.scope.value]
+        assert described[each.name][3] == each.help

@@ -262,3 +262,22 @@ async def test_one_conversation_can_be_read_alone(stage: Stage) -> None:
     await stage.reconcile.conversation(stage.bench.workspace, ConversationId(moved.id))
     await stage.bench.route()
     assert (await stage.known(moved))[1] == other
+
+
+async def test_an_answer_that_was_long_on_its_way_undoes_no_assignment(stage: Stage) -> None:
+    """It shows nobody, since Intercom gave it before the delivery; what it shows must not pass for newer."""
+    conversation, ask = await stage.decided(), stage.intercom.conversation
+    decided = list(stage.bench.asked.delivered)
+
+    async def answered_late(id: int) -> Any:
+        answer = await ask(id)
+        await stage.delivery().deliver(stage.bench.workspace, decided[0][0])
+        await stage.hear()
+        stage.later()
+        return answer
+
+    stage.intercom.conversation = answered_late  # pyright: ignore
+    await stage.reconcile.conversation(stage.bench.workspace, ConversationId(conversation.id))
+    await stage.bench.route()
+    assert stage.bench.asked.delivered == decided
+    assert (await stage.known(conversation))[1] == conversation.admin > 0

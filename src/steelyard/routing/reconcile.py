@@ -104,14 +104,16 @@ class Reconcile:
 
     async def roster(self, workspace: WorkspaceId) -> None:
         """Reads teammates and teams. Raises RemoteError."""
-        read = await (await self._workspace(workspace)).roster()
-        await self._put(workspace, ROSTER, [(f"roster {self._clock()}", read | {"created_at": self._now()})])
+        intercom, asked_at = await self._workspace(workspace), self._now()
+        read = await intercom.roster()
+        await self._put(workspace, ROSTER, [(f"roster {self._clock()}", read | {"created_at": asked_at})])
 
     async def conversation(self, workspace: WorkspaceId, conversation: ConversationId) -> None:
         """Reads one conversation; one that is gone is deleted here too. Raises RemoteError."""
-        found = await self._found(workspace, await self._workspace(workspace), conversation)
+        intercom, asked_at = await self._workspace(workspace), self._now()
+        found = await self._found(workspace, intercom, conversation)
         if found is not None:
-            await self._put(workspace, READ_BACK, [self._row(found)])
+            await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
 
     async def open_conversations(
         self, workspace: WorkspaceId, asked: Asked = "asked", progress: Progress = _unseen
@@ -154,7 +156,7 @@ class Reconcile:
                 round.different.append(id)
             elif payload.seconds(found.get("updated_at"), 0) >= reading.since:
                 round.touched.append(id)
-        await self._put(workspace, READ_BACK, [self._row(page[id]) for id in taken])
+        await self._put(workspace, READ_BACK, [self._row(page[id], reading.started_at // SECOND) for id in taken])
         round.listed |= page.keys()
         reading.listed = len(round.listed)
         round.step(len(page))
@@ -180,20 +182,22 @@ class Reconcile:
 
     async def _read(self, workspace: WorkspaceId, round: _Round, id: ConversationId) -> None:
         """Reads one that differs, and puts it."""
+        asked_at = self._now()
         found = await self._found(workspace, round.intercom, id)
         closed = found is None or found.get("state") != "open"
         changed = found.get("updated_at") if found is not None else 0
         if id in round.only_here and closed and not under_way(changed, self._now()):
             round.reading.found[Difference.STATE] += 1
         if found is not None:
-            await self._put(workspace, READ_BACK, [self._row(found)])
+            await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
 
     async def _look_behind(self, workspace: WorkspaceId, round: _Round, id: ConversationId, heaviest: int) -> None:
         """Reads one that looks as it is known, and puts it where its parts show otherwise."""
+        asked_at = self._now()
         found = await self._found(workspace, round.intercom, id)
         if found is None:
             return
-        row = self._row(found)
+        row = self._row(found, asked_at)
         async with self._database.transaction(workspace) as conn:
             known = await store.conversations(conn, workspace, [id])
         body = codec.dump({"topic": READ_BACK, "id": row[0]} | row[1]).encode()
@@ -221,7 +225,7 @@ class Reconcile:
                     log.warning("reading.refused", workspace=workspace, conversation=id, code=error.code)
                     return None
             await asyncio.sleep(pause)
-        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", self._body({"id": id}))])
+        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", _body({"id": id}, self._now()))])
         return None
 
     async def _heaviest(self, workspace: WorkspaceId) -> int:
@@ -230,11 +234,9 @@ class Reconcile:
             digest = await store.policy_in_force(conn, workspace)
             return parse(await store.policy_text(conn, workspace, digest)).heaviest
 
-    def _row(self, found: Json) -> tuple[str, Json]:
-        return f"read {numeric_id(found.get('id'))} {self._clock()}", self._body(found)
-
-    def _body(self, item: Json) -> Json:
-        return {"created_at": self._now(), "data": {"item": item}}
+    def _row(self, found: Json, asked_at: int) -> tuple[str, Json]:
+        """What is put of a conversation. It is as old as the question: its answer may have been long on its way."""
+        return f"read {numeric_id(found.get('id'))} {self._clock()}", _body(found, asked_at)
 
     def _now(self) -> int:
         return self._clock() // SECOND
@@ -245,6 +247,10 @@ class Reconcile:
         async with self._database.transaction(workspace) as conn:
             await store.put_in_inbox(conn, workspace, topic, rows)
         await self._database.notify(INBOX)
+
+
+def _body(item: Json, at: int) -> Json:
+    return {"created_at": at, "data": {"item": item}}
 
 
 async def _pages(found: AsyncIterator[Json]) -> AsyncIterator[dict[ConversationId, Json]]:

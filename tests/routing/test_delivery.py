@@ -69,7 +69,11 @@ class Stage:
         self.world.publish = self._publish
         bench.clock = bench.router._clock = self.now
         self.intercom = Intercom(
-            simulator.base_url, simulator.config.token, clock=lambda: self.seconds, sleep=self._sleep
+            simulator.base_url,
+            simulator.config.token,
+            clock=lambda: self.seconds,
+            ticks=lambda: self.seconds,
+            sleep=self._sleep,
         )
 
     def now(self) -> Micros:

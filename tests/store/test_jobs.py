@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import procrastinate
 import psycopg
@@ -19,6 +20,7 @@ from procrastinate.jobs import Job
 
 from steelyard.jobs.app import defer_all, job_app, run_worker
 from steelyard.jobs.rescue import rescue, rescue_once
+from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
 
@@ -235,6 +237,101 @@ async def test_only_dead_workers_are_relieved_and_only_once(database: Database, 
         async with database.cell() as conn:
             await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", [alive])
         assert await rescue_once(database) == 2
+
+
+# The clock is wrong, or is set
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1)])
+async def test_jobs_are_due_by_the_databases_clock(
+    database: Database, app_url: str, monkeypatch: pytest.MonkeyPatch, wrong: timedelta
+) -> None:
+    app = job_app(app_url, size=3)
+    ran: dict[str, list[float]] = {"retried": [], "later": []}
+
+    @app.task(name="retried", queue="q", retry=Retry())
+    async def retried() -> None:
+        ran["retried"].append(time.monotonic())
+        if len(ran["retried"]) == 1:
+            raise ValueError
+
+    @app.task(name="later", queue="q")
+    async def later() -> None:
+        ran["later"].append(time.monotonic())
+
+    for module in ("procrastinate.utils", "steelyard.jobs.app"):
+        monkeypatch.setattr(f"{module}.utcnow", lambda: datetime.now(UTC) + wrong)
+    async with app.open_async():
+        began = time.monotonic()
+        async with database.cell() as conn:
+            await retried.configure(connection=conn).defer_async()
+            await later.configure(connection=conn, schedule_in={"seconds": 2}).defer_async()
+            await later.configure(schedule_in={"seconds": 2}).defer_async()
+        worker = asyncio.create_task(run_worker(app, ["q"], 1))
+        await until(lambda: len(ran["retried"]) == len(ran["later"]) == 2, 20)
+        await cancelled(worker)
+    assert ran["retried"][1] - ran["retried"][0] > 0.9
+    assert ran["later"][0] - began > 1.9
+
+
+@pytest.mark.parametrize("step", ["1 hour", "-1 hour"])
+async def test_who_lives_keeps_its_jobs_when_the_databases_clock_is_set(
+    database: Database, app_url: str, step: str
+) -> None:
+    """To the database, all heartbeats are then an hour old, or an hour ahead of it."""
+    app = job_app(app_url, size=3)
+    ran: list[float] = []
+
+    @app.task(name="long", queue="q")
+    async def long() -> None:
+        ran.append(time.monotonic())
+        await asyncio.sleep(60)
+
+    async with app.open_async():
+        await long.defer_async()
+        worker = asyncio.create_task(run_worker(app, ["q"], 1, grace=0))
+        rescuing = asyncio.create_task(rescue(database, every=0.02))
+        await until(lambda: len(ran) == 1, 20)
+        await asyncio.sleep(2.5)
+        for _ in range(3):
+            async with database.cell() as conn:
+                await conn.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - %s::interval", [step])
+            await asyncio.sleep(0.4)
+        await asyncio.sleep(1)
+        assert [job.status for job in await jobs_of(app)] == ["doing"]
+        assert len(ran) == 1
+        for task in (worker, rescuing):
+            await cancelled(task)
+
+
+async def test_a_dead_worker_with_a_heartbeat_from_the_future_is_relieved(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    async with app.open_async():
+        await app.configure_task("nothing", queue="q").defer_async()
+        dead = await app.job_manager.register_worker()
+        assert await app.job_manager.fetch_job(["q"], dead) is not None
+        async with database.cell() as conn:
+            await conn.execute("UPDATE procrastinate_workers SET last_heartbeat = now() + interval '1 hour'")
+        assert await rescue_once(database) == 1
+
+
+async def test_what_was_put_off_before_the_clock_was_set_back_is_due(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    async with app.open_async():
+        for attempts, seconds in ((1, 3600), (1, 30), (0, 3600)):
+            await app.configure_task("nothing", queue="q").defer_async(n=attempts * seconds)
+            async with database.cell() as conn:
+                await conn.execute(
+                    "UPDATE procrastinate_jobs SET attempts = %s, scheduled_at = now() + make_interval(secs => %s)"
+                    " WHERE id = (SELECT max(id) FROM procrastinate_jobs)",
+                    [attempts, seconds],
+                )
+        await rescue_once(database)
+        async with database.cell() as conn:
+            due = await (
+                await conn.execute("SELECT scheduled_at <= now() FROM procrastinate_jobs ORDER BY id")
+            ).fetchall()
+    assert due == [(True,), (False,), (False,)]
 
 
 WORKER = """

@@ -1,11 +1,13 @@
 """The rate limit's window: who may go, who waits and for how long."""
 
 import asyncio
+from email.utils import formatdate
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.adapters.intercom.limits import WINDOW, Window
+from steelyard.adapters.intercom.limits import WINDOW, Clock, Window
 
 START = 1_800_000_000.0
 
@@ -112,7 +114,7 @@ async def test_a_refusal_closes_the_window_until_its_end():
     await window.enter()
     window.learn(headers(10, 9, int(START) + 3))
     window.close()
-    assert window.ends == START + 3
+    assert window.left == 3
     window.leave()
     await called(window)
     assert time.slept == [3.05]
@@ -123,11 +125,65 @@ async def test_a_refusal_without_headers_closes_ten_seconds_and_no_more():
     window = Window(time, time.sleep)
     await window.enter()
     window.close()
-    assert window.ends == START + WINDOW
+    assert window.left == WINDOW
     window.leave()
     for _ in range(50):
         await called(window)
     assert time.slept == [WINDOW + 0.05]
+
+
+async def test_a_clock_that_is_set_makes_nobody_wait_for_longer():
+    for step in (-3600, 3600):
+        time = Time()
+        window = Window(time, time.sleep)
+        await called(window, headers(10, 0, int(START) + 5))
+        time.now += step
+        await called(window)
+        await called(window, headers(10, 0, int(START) + 15))
+        await called(window)
+        assert sum(time.slept) <= 2 * WINDOW + 0.1
+
+
+# Intercom's clock
+
+
+class Answered:
+    """Ours is `wrong` by so many seconds; Intercom answers `after` seconds, with the date of when it was asked."""
+
+    def __init__(self, wrong: float) -> None:
+        self.true, self.wrong = START + 0.9, wrong
+        self.clock = Clock(lambda: self.true - START, lambda: self.true + self.wrong)
+
+    def answer(self, after: float = 0.0) -> None:
+        asked, date = self.true - START, formatdate(self.true, usegmt=True)
+        self.true += after
+        self.clock.learn({"date": date}, asked)
+
+
+def test_before_an_answer_came_our_own_clock_stands_in():
+    answered = Answered(-3600)
+    assert answered.clock() == answered.true - 3600
+    answered.clock.learn({}, 0)
+    answered.clock.learn({"date": "soon"}, 0)
+    assert answered.clock() == answered.true - 3600
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 15)), min_size=1, max_size=20), st.integers(-9999, 9999))
+def test_the_time_is_never_told_too_late_and_ever_better(calls: list[tuple[float, float]], wrong: int):
+    answered = Answered(wrong)
+    behind = inf
+    for pause, after in calls:
+        answered.true += pause
+        answered.answer(after)
+        assert -1e-6 <= answered.true - answered.clock() <= min(behind, after + 1) + 1e-6
+        behind = answered.true - answered.clock()
+
+
+def test_where_intercom_sets_its_clock_back_it_is_followed():
+    clock = Clock(lambda: 7.0, lambda: 0.0)
+    for told in (START, START - 3600, START):
+        clock.learn({"date": formatdate(told, usegmt=True)}, 7.0)
+        assert told <= clock() <= told + 1
 
 
 VALUES = st.integers(-5, 2_000).map(str) | st.text(max_size=4) | st.just(str(int(START) + 8)) | st.just("9" * 30)
@@ -146,7 +202,7 @@ def test_no_headers_make_it_wait_for_long_or_fail(answers: list[tuple[str, str, 
             window.learn(headers(limit, remaining, reset))
             if refused:
                 window.close()
-                assert time.now < window.ends <= time.now + WINDOW
+                assert 0 < window.left <= WINDOW
             if entered:
                 window.leave()
 

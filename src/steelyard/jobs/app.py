@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import procrastinate
@@ -17,7 +18,9 @@ import procrastinate.exceptions
 import psycopg
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
 from procrastinate.tasks import Task
+from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
@@ -59,7 +62,38 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
         },
         configure=_autocommit,
     )
-    return procrastinate.App(connector=connector)
+    app = procrastinate.App(connector=connector)
+    app.job_manager = _Manager(connector)
+    return app
+
+
+class _Manager(JobManager):
+    """Tells by the database's clock when a job is due, which alone decides it. This machine's clock may be wrong."""
+
+    async def batch_defer_jobs_async(self, jobs: list[Job], connection: Any | None = None) -> list[Job]:
+        if any(job.scheduled_at is not None for job in jobs):
+            ahead = await self._ahead(connection)
+            jobs = [job.evolve(scheduled_at=job.scheduled_at and job.scheduled_at + ahead) for job in jobs]
+        return await super().batch_defer_jobs_async(jobs, connection)
+
+    async def retry_job_by_id_async(
+        self,
+        job_id: int,
+        retry_at: datetime,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        await super().retry_job_by_id_async(job_id, retry_at + await self._ahead(None), priority, queue, lock)
+
+    async def _ahead(self, connection: Any | None) -> timedelta:
+        """How far the database's clock is ahead of ours."""
+        query = "SELECT clock_timestamp() AS now"
+        if connection is not None:
+            row = await self.connector.execute_query_one_async_with_connection(connection, query=query)
+        else:
+            row = await self.connector.execute_query_one_async(query=query)
+        return row["now"] - utcnow()
 
 
 async def defer_all(

@@ -69,6 +69,10 @@ class Workspace(Protocol):
         """`{"admins": […], "teams": […]}` as Intercom lists them."""
         ...
 
+    async def now(self) -> float:
+        """The time by Intercom's clock, in seconds since 1970: by it what is read takes its place among webhooks."""
+        ...
+
 
 @dataclass
 class _Round:
@@ -104,13 +108,15 @@ class Reconcile:
 
     async def roster(self, workspace: WorkspaceId) -> None:
         """Reads teammates and teams. Raises RemoteError."""
-        intercom, asked_at = await self._workspace(workspace), self._now()
+        intercom = await self._workspace(workspace)
+        asked_at = await _now(intercom)
         read = await intercom.roster()
         await self._put(workspace, ROSTER, [(f"roster {self._clock()}", read | {"created_at": asked_at})])
 
     async def conversation(self, workspace: WorkspaceId, conversation: ConversationId) -> None:
         """Reads one conversation; one that is gone is deleted here too. Raises RemoteError."""
-        intercom, asked_at = await self._workspace(workspace), self._now()
+        intercom = await self._workspace(workspace)
+        asked_at = await _now(intercom)
         found = await self._found(workspace, intercom, conversation)
         if found is not None:
             await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
@@ -123,19 +129,21 @@ class Reconcile:
         A list shows no parts: what differs is read by itself, and where something was missed, all that changed since
         the last deep reading. `progress` is told how many of how many steps are done. Raises RemoteError.
         """
+        intercom = await self._workspace(workspace)
+        began = await _now(intercom)
         async with self._database.transaction(workspace) as conn:
-            reading = await begin(conn, workspace, asked, self._clock())
+            reading = await begin(conn, workspace, asked, Micros(began * SECOND))
         if reading is None:
             return None
-        intercom = await self._workspace(workspace)
         round = _Round(intercom, reading, progress, await intercom.count_open_conversations() or 0)
         async for page in _pages(intercom.open_conversations()):
             await self._compare(workspace, round, page)
         async with self._database.transaction(workspace) as conn:
             round.only_here = await store.open_conversations(conn, workspace) - round.listed
         await self._read_by_themselves(workspace, round)
+        ended = await _now(intercom)
         async with self._database.transaction(workspace) as conn:
-            await end(conn, workspace, reading, self._clock())
+            await end(conn, workspace, reading, Micros(ended * SECOND))
         if reading.drift:
             log.warning("reading.drift", workspace=workspace, drift=reading.drift, **reading.found)
         return reading
@@ -145,10 +153,11 @@ class Reconcile:
         reading = round.reading
         async with self._database.transaction(workspace) as conn:
             known = await store.conversations(conn, workspace, page.keys())
+        now = await _now(round.intercom)
         taken: list[ConversationId] = []
         for id, found in page.items():
             kind = difference(known.get(id), found)
-            if kind is not None and not under_way(found.get("updated_at"), self._now()):
+            if kind is not None and not under_way(found.get("updated_at"), now):
                 reading.found[kind] += 1
             if kind is Difference.UNKNOWN and reading.first:
                 taken.append(id)  # nobody has set a weight by hand yet: the list shows all there is
@@ -182,18 +191,18 @@ class Reconcile:
 
     async def _read(self, workspace: WorkspaceId, round: _Round, id: ConversationId) -> None:
         """Reads one that differs, and puts it."""
-        asked_at = self._now()
+        asked_at = await _now(round.intercom)
         found = await self._found(workspace, round.intercom, id)
         closed = found is None or found.get("state") != "open"
         changed = found.get("updated_at") if found is not None else 0
-        if id in round.only_here and closed and not under_way(changed, self._now()):
+        if id in round.only_here and closed and not under_way(changed, await _now(round.intercom)):
             round.reading.found[Difference.STATE] += 1
         if found is not None:
             await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
 
     async def _look_behind(self, workspace: WorkspaceId, round: _Round, id: ConversationId, heaviest: int) -> None:
         """Reads one that looks as it is known, and puts it where its parts show otherwise."""
-        asked_at = self._now()
+        asked_at = await _now(round.intercom)
         found = await self._found(workspace, round.intercom, id)
         if found is None:
             return
@@ -201,11 +210,11 @@ class Reconcile:
         async with self._database.transaction(workspace) as conn:
             known = await store.conversations(conn, workspace, [id])
         body = codec.dump({"topic": READ_BACK, "id": row[0]} | row[1]).encode()
-        shown = receive(body, self._now(), Reader(None, heaviest))
+        shown = receive(body, asked_at, Reader(None, heaviest))
         kind = hidden(known.get(id), shown) if isinstance(shown, SeenConversation) else None
         if kind is None:
             return
-        if not under_way(found.get("updated_at"), self._now()):
+        if not under_way(found.get("updated_at"), await _now(round.intercom)):
             round.reading.found[kind] += 1
         await self._put(workspace, READ_BACK, [row])
 
@@ -225,7 +234,7 @@ class Reconcile:
                     log.warning("reading.refused", workspace=workspace, conversation=id, code=error.code)
                     return None
             await asyncio.sleep(pause)
-        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", _body({"id": id}, self._now()))])
+        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", _body({"id": id}, await _now(intercom)))])
         return None
 
     async def _heaviest(self, workspace: WorkspaceId) -> int:
@@ -238,15 +247,16 @@ class Reconcile:
         """What is put of a conversation. It is as old as the question: its answer may have been long on its way."""
         return f"read {numeric_id(found.get('id'))} {self._clock()}", _body(found, asked_at)
 
-    def _now(self) -> int:
-        return self._clock() // SECOND
-
     async def _put(self, workspace: WorkspaceId, topic: str, rows: list[tuple[str, Json]]) -> None:
         if not rows:
             return
         async with self._database.transaction(workspace) as conn:
             await store.put_in_inbox(conn, workspace, topic, rows)
         await self._database.notify(INBOX)
+
+
+async def _now(intercom: Workspace) -> int:
+    return int(await intercom.now())
 
 
 def _body(item: Json, at: int) -> Json:

@@ -19,7 +19,7 @@ from steelyard import __version__
 from steelyard.adapters.intercom import answers, search
 from steelyard.adapters.intercom.answers import Admin, Answer, Attribute, Json, Me, Tag, Team
 from steelyard.adapters.intercom.errors import AnswerError, IntercomError, RateLimited, ServerFault, Unreachable
-from steelyard.adapters.intercom.limits import Window, number
+from steelyard.adapters.intercom.limits import Clock, Window, number
 from steelyard.adapters.intercom.search import Query
 from steelyard.kit.errors import ConfigError
 
@@ -45,9 +45,9 @@ AttributeType = Literal["string", "integer", "list", "decimal", "boolean", "date
 class Intercom:
     """The Intercom of one workspace.
 
-    `api_url` is its region's (regions.py); plain http only on this machine. `clock` tells seconds since 1970, `sleep`
-    waits for seconds, `chance` gives numbers in [0, 1). `observe` is told of each answer. Raises
-    ConfigError for an address or token that cannot be used.
+    `api_url` is its region's (regions.py); plain http only on this machine. `clock` tells seconds since 1970, `ticks`
+    counts seconds and is never set, `sleep` waits for seconds, `chance` gives numbers in [0, 1). `observe` is told of
+    each answer. Raises ConfigError for an address or token that cannot be used.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Intercom:
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         observe: Observe | None = None,
@@ -68,7 +69,9 @@ class Intercom:
             raise ConfigError(f"{api_url!r} is no address of Intercom's API: it must begin with https://")
         if not (token.isascii() and token.isprintable() and token.strip() == token != ""):
             raise ConfigError("the Intercom access token is empty or has spaces or odd characters: copy it again")
-        self._window = Window(clock, sleep)
+        self._clock, self._ticks = clock, ticks
+        self._theirs = Clock(ticks, clock)
+        self._window = Window(self._theirs, sleep)
         self._sleep = sleep
         self._chance = chance
         self._observe = observe
@@ -97,6 +100,12 @@ class Intercom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def now(self) -> float:
+        """The time by Intercom's clock, in seconds since 1970. Asks for it where no answer has told it yet."""
+        if not self._theirs.known:
+            await self.me()
+        return self._theirs()
 
     async def leave_room(self) -> None:
         """Waits, ten seconds at most, while less than half of the rate limit's window is left for other calls."""
@@ -304,9 +313,11 @@ class Intercom:
         content = None if body is None else json.dumps(body).encode()
         headers = None if body is None else _JSON
         if not await self._window.enter():
-            raise RateLimited(call, status=0, retry_at=self._window.ends)
+            raise RateLimited(call, status=0, retry_at=self._clock() + self._window.left)
+        asked = self._ticks()
         try:
             answer = await self._http.request(method, path, content=content, params=query, headers=headers)
+            self._theirs.learn(answer.headers, asked)
             self._window.learn(answer.headers)
         except httpx.HTTPError as error:
             self._tell(call, 0, {})
@@ -327,7 +338,7 @@ class Intercom:
         if answer.status_code == 429:
             code, _, request_id = answers.reported(answer.content)
             self._window.close()
-            return RateLimited(call, retry_at=self._window.ends, code=code, request_id=request_id)
+            return RateLimited(call, retry_at=self._clock() + self._window.left, code=code, request_id=request_id)
         return answers.refusal(call, answer.status_code, answer.content, answer.headers)
 
 

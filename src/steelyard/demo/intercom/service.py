@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -48,6 +49,7 @@ def application(
         async def answer(request: Request) -> ASGIApp:
             counts["calls"] += 1
             allowance = limit.take(time.time())
+            headers = {"Date": formatdate(workspace.now(), usegmt=True), **allowance.headers}
             try:
                 if not allowance.allowed:
                     raise _unhandled(counts, 429)
@@ -62,9 +64,9 @@ def application(
                     counts["calls_cut"] += 1
                     return _hang_up
                 call = Call(workspace, request.path_params, dict(request.query_params), body)
-                answered = JSONResponse(route.handler(call), headers=allowance.headers)
+                answered = JSONResponse(route.handler(call), headers=headers)
             except Refused as refused:
-                return _refusal(refused, allowance.headers)
+                return _refusal(refused, headers)
             return _struck(answered, fate, slow, counts)
 
         return answer

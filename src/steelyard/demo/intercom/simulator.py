@@ -101,7 +101,13 @@ async def running(config: Config) -> AsyncGenerator[Simulator]:
         listener.bind(("127.0.0.1", config.port))
         simulator.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = uvicorn.Config(
-            simulator.app, http=_Protocol, ws="none", lifespan="off", log_level="warning", access_log=False
+            simulator.app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            date_header=False,  # the workspace has a clock of its own
         )
         server = _Server(settings)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -115,13 +115,10 @@ class Operator:
         environment = {**os.environ, **self.environment} | {name: value for name, value in changes.items() if value}
         for name in [name for name, value in changes.items() if value is None]:
             environment.pop(name, None)
+        # What serves for long would stop when nobody reads what it logs.
+        heard = asyncio.subprocess.DEVNULL if arguments[0] == "serve" else asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            *self.program,
-            *arguments,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            *self.program, *arguments, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=heard, stderr=heard
         )
 
     async def type(self, *arguments: str, **changes: str | None) -> Done:

@@ -72,12 +72,12 @@ async def test_in_the_shadow_not_one_call_writes(stage: Stage, app_url: str) -> 
             stage.later(30)
             conversations.assign(stage.world, conversation, stage.lead, admin=free[place % 4])
         await route(stage, router)
+        assert await stage.bench.rows("SELECT FROM procrastinate_jobs WHERE task_name = 'routing.deliver'") == []
         worker = asyncio.create_task(run_worker(app, QUEUES, 4))
         await asyncio.sleep(0.5)
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
     assert written(stage) == before
-    assert await stage.bench.rows("SELECT FROM procrastinate_jobs WHERE task_name = 'routing.deliver'") == []
     assert await outcomes(stage) == {"compared": 18, "shadow": 6}
     async with stage.bench.database.transaction(stage.bench.workspace) as conn:
         [total, *_] = await read_tallies(conn, None, moment(stage.now()))

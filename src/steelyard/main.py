@@ -40,7 +40,6 @@ from steelyard.routing.ingest import Ingest
 from steelyard.routing.metrics import METRICS as ROUTING_METRICS
 from steelyard.routing.metrics import CellMetrics, ingest_samples
 from steelyard.routing.policy import Policy, parse
-from steelyard.routing.readings import Asked
 from steelyard.routing.ready import Ready
 from steelyard.routing.receive import POLICY
 from steelyard.routing.reconcile import Reconcile
@@ -245,15 +244,15 @@ def _worker_vitals(database: Database, settings: Settings, calls: Calls) -> Vita
 
 async def _read_back(database: Database, jobs: RoutingJobs) -> None:
     """What no webhook told is read from Intercom: what happened unheard, and who is in which team."""
-    asked: Asked = "start"
+    at_start = True
     while True:
         with _patience("reading_back"):
             async with database.cell() as conn:
                 rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
             for (workspace,) in rows:
                 async with database.transaction(workspace) as conn:
-                    await jobs.read_everything(conn, workspace, asked)
-            asked = "schedule"
+                    await jobs.read_everything(conn, workspace, at_start)
+            at_start = False
         await asyncio.sleep(_READ_EVERY)
 
 

@@ -86,7 +86,7 @@ class Stage:
     async def read_everything(self) -> None:
         """Has the roster and every open conversation read, as an operator may ask for."""
         async with self.database.transaction(self.workspace) as conn:
-            await self.jobs.read_everything(conn, self.workspace, "asked")
+            await self.jobs.read_everything(conn, self.workspace, at_start=True)
 
     async def settle(self, seconds: float = 40) -> None:
         """Until all is told, handled, delivered and read back, and that told nothing new."""

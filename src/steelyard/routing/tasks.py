@@ -13,7 +13,6 @@ from steelyard.jobs.app import defer_all
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import ConversationId, Position, WorkspaceId
 from steelyard.routing.deliver import Delivery
-from steelyard.routing.readings import Asked
 from steelyard.routing.reconcile import Reconcile
 
 DELIVER, READ = "deliver", "read"
@@ -40,8 +39,8 @@ class RoutingJobs:
             await reconcile.roster(WorkspaceId(workspace))
 
         @app.task(name="routing.read_open_conversations", queue=READ, retry=Retry(10))
-        async def read_open_conversations(workspace: str, asked: Asked = "schedule") -> None:
-            await reconcile.open_conversations(WorkspaceId(workspace), asked)
+        async def read_open_conversations(workspace: str, at_start: int = 0) -> None:
+            await reconcile.open_conversations(WorkspaceId(workspace), "start" if at_start else "schedule")
 
         self._deliver, self._read = deliver, read_conversation
         self._roster, self._open_conversations = read_roster, read_open_conversations
@@ -69,9 +68,8 @@ class RoutingJobs:
         later = self._roster.configure(connection=conn, schedule_in={"seconds": int(SETTLED.total_seconds())})
         await later.defer_async(workspace=str(workspace))
 
-    async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId, asked: Asked) -> None:
-        """Defers the reading of the roster and of every open conversation, in `conn`'s transaction."""
+    async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId, at_start: bool) -> None:
+        """Defers the reading of the roster and of what is open, deep `at_start` of a worker, in `conn`'s transaction."""
         await defer_all(conn, self._roster, [(f"{workspace} roster", {"workspace": str(workspace)})])
-        await defer_all(
-            conn, self._open_conversations, [(f"{workspace} open", {"workspace": str(workspace), "asked": asked})]
-        )
+        arguments = {"workspace": str(workspace), "at_start": int(at_start)}
+        await defer_all(conn, self._open_conversations, [(f"{workspace} open", arguments)])

@@ -12,14 +12,16 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import procrastinate
 import psycopg
 import pytest
 from procrastinate.jobs import Job
 
+from steelyard.jobs import rescue as rescuing
 from steelyard.jobs.app import defer_all, job_app, run_worker
-from steelyard.jobs.rescue import rescue, rescue_once
+from steelyard.jobs.rescue import STALE, end_if_left_behind, rescue, rescue_once
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
@@ -391,3 +393,20 @@ async def test_delivery_resumes_within_ten_seconds_of_a_killed_worker(database: 
         victim.kill()
         victim.wait()
         victim.stdout.close()
+
+
+@pytest.mark.parametrize(("computed", "ended"), [(0.0, True), (STALE, False)], ids=["stopped", "busy"])
+async def test_a_process_that_stood_still_ends_and_one_that_computed_does_not(
+    computed: float, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed, exits = {"clock": 0.0, "cpu": 0.0}, list[int]()
+    times = SimpleNamespace(clock_gettime=lambda _: passed["clock"], process_time=lambda: passed["cpu"])
+    monkeypatch.setattr(rescuing, "time", times)
+    monkeypatch.setattr(rescuing, "os", SimpleNamespace(_exit=exits.append))
+    watching = asyncio.create_task(end_if_left_behind())
+    await asyncio.sleep(0.4)
+    assert exits == []
+    passed["clock"], passed["cpu"] = STALE, computed
+    await asyncio.sleep(0.4)
+    assert bool(exits) == ended
+    await cancelled(watching)

@@ -120,20 +120,24 @@ async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE
 async def end_if_left_behind(stale: float = STALE) -> None:
     """Ends this process at once when it stood still for so long that others may have taken its jobs.
 
+    What it computes meanwhile is no standing still: reading a large state would end it over and over.
     Cancel it to stop looking. A timer looks, since timers come before tasks: one that waits for Intercom's answer would
     act on what is not so any more.
     """
     loop = asyncio.get_running_loop()
 
+    def idle() -> float:
+        return time.clock_gettime(_CLOCK) - time.process_time()
+
     def look(before: float) -> None:
         nonlocal timer
-        now = time.clock_gettime(_CLOCK)
+        now = idle()
         if now - before > stale - HEARTBEAT:
             _log.error("this process stood still for %.1f s and others do its work: it ends", now - before)
             os._exit(_LEFT_BEHIND)
         timer = loop.call_later(_LOOK_EVERY, look, now)
 
-    timer = loop.call_later(_LOOK_EVERY, look, time.clock_gettime(_CLOCK))
+    timer = loop.call_later(_LOOK_EVERY, look, idle())
     try:
         await asyncio.Event().wait()
     finally:

@@ -69,7 +69,7 @@ class RoutingJobs:
         await later.defer_async(workspace=str(workspace))
 
     async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId, at_start: bool) -> None:
-        """Defers the reading of the roster and of what is open, deep `at_start` of a worker, in `conn`'s transaction."""
+        """Defers the reading of roster and open conversations, deep `at_start` of a worker, in `conn`'s transaction."""
         await defer_all(conn, self._roster, [(f"{workspace} roster", {"workspace": str(workspace)})])
         arguments = {"workspace": str(workspace), "at_start": int(at_start)}
         await defer_all(conn, self._open_conversations, [(f"{workspace} open", arguments)])

@@ -57,9 +57,11 @@ FACTS = {
     "engineer.left": "Steelyard read the roster, and this engineer was no longer in it.",
     "team.seen": "Steelyard read the roster, and this team was new or had other members.",
     "policy.adopted": "A policy was put in force.",
+    "routing.switched": "Teams were switched on or back to the shadow, or all was paused or went on.",
     "decision.made": "Steelyard chose an engineer for a conversation.",
     "decision.delivered": "Intercom was told of the decision.",
     "decision.overtaken": "A person or something newer was faster, so the decision was not delivered.",
+    "decision.compared": "A decision in the shadow was compared with whom Intercom gave the conversation to.",
     "decision.failed": "Intercom refused the decision for good; a person has to look.",
 }
 """What each kind of fact says, for people."""
@@ -70,10 +72,11 @@ OWN = {
     "steelyard.gone": "a conversation that Steelyard looked for and that is no longer there",
     "steelyard.policy": "a policy that was put in force",
     "steelyard.roster": "all teammates and teams as Steelyard read them",
+    "steelyard.switch": "teams that were switched on or off, or a pause",
 }
 """What Steelyard's own jobs put into the inbox, for people."""
 
-_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision)\.[a-z_]+")
+_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision|routing)\.[a-z_]+")
 
 
 def fact_kinds() -> set[str]:
@@ -177,6 +180,13 @@ def _facts() -> str:
                 ("`e`", "`engineer.*`", "the engineer as known from then on, without their load"),
                 ("`team`, `members`", "`team.seen`", "the ids of a team and of the engineers in it"),
                 ("`d`", "`decision.made`", "the decision: winner, runner-up, loads, matched rules, policy, digest"),
+                ("`shadow`", "`decision.made`", "true where it is only compared, and not delivered"),
+                (
+                    "`decision`, `load`, `winner_load`, `exclusions`",
+                    "`decision.compared`",
+                    "which decision; what who was given it and the winner carried; why they would not have been",
+                ),
+                ("`switch`", "`routing.switched`", "the teams that are on (null: all), and whether it is paused"),
                 ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
                 ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
                 ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),

@@ -61,7 +61,7 @@ class Team:
     name: str
     members: list[int] = field(default_factory=list[int])
     distribution: str | None = None
-    """How Intercom itself assigns in it: `round_robin`, `load_balanced`. Only told: the simulation leaves it to people."""
+    """How Intercom itself assigns in it: `round_robin`, `load_balanced`. Told, not done: people assign here."""
 
 
 class Reason(NamedTuple):

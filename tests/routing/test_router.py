@@ -126,6 +126,13 @@ async def test_a_batch_is_marked_without_reading_all_that_waits(bench) -> None:
     assert [tuple(row) for row in marked] == [(seq, "ignored", f"{seq}") for seq in seqs[::2]]
 
 
+async def test_a_roster_that_contradicts_a_webhook_of_its_second_is_read_again(bench) -> None:
+    gone = notification("admin.away_mode_updated", admin(1, away_mode_enabled=True), id="gone")
+    await bench.route(gone)
+    await bench.route(roster([admin(1)]))
+    assert bench.asked.rosters == 1
+
+
 async def test_every_decision_is_explained_and_equals_its_digest(bench, monkeypatch) -> None:
     monkeypatch.setattr(router, "SNAPSHOT_EVERY", 7)
     teams = [{"type": "team", "id": "7", "name": "Premium", "admin_ids": [2, 3]}]

@@ -326,6 +326,17 @@ def test_a_reading_of_the_same_second_is_not_trusted_over_a_webhook(salt: int) -
     assert core.mirrored(10) == intercom.conversations[10].values() or core.unsure == {10}
 
 
+@pytest.mark.parametrize("reading_first", [True, False])
+def test_who_goes_away_in_the_second_of_a_reading_is_read_again(reading_first: bool) -> None:
+    read = roster([admin(1)])
+    gone = notification("admin.away_mode_updated", admin(1, away_mode_enabled=True), "gone", BEGAN)
+    core = Core()
+    changes = [core.take(body) for body in ((read, gone) if reading_first else (gone, read))]
+    assert registers(core, 1)["away"] or any(each is not None and each.unsure for each in changes)
+    core.take(roster([admin(1, away_mode_enabled=True)], at=BEGAN + 2))
+    assert registers(core, 1)["away"]
+
+
 @pytest.mark.parametrize("salt", [0, 9])
 @pytest.mark.parametrize("reading_first", [True, False])
 def test_a_reading_of_the_second_of_an_assignment_calls_for_no_second_decision(reading_first: bool, salt: int) -> None:

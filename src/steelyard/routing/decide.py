@@ -191,6 +191,7 @@ def _take_team(state: State, seen: SeenTeam) -> Changes:
 def _take_roster(state: State, seen: SeenRoster) -> Changes:
     """Only what differs becomes a fact: reading the same roster twice is nothing that happened."""
     facts: list[Fact] = []
+    unsure = False
     present = {each.id for each in seen.engineers}
     left = [
         SeenEngineer("engineer.left", id, seen.at, seen.order, member=False)
@@ -200,13 +201,15 @@ def _take_roster(state: State, seen: SeenRoster) -> Changes:
     for each in (*seen.engineers, *left):
         known = state.engineers.get(each.id)
         if known is None or differs(known, merge_engineer(known, each)):
-            facts.extend(_take_engineer(state, each).facts)
+            changes = _take_engineer(state, each)
+            facts.extend(changes.facts)
+            unsure |= changes.unsure
     listed = {each.team.id for each in seen.teams}
     gone = [SeenTeam(Team(id, ()), seen.at) for id, each in state.teams.items() if id not in listed and each.members]
     for team in (*seen.teams, *gone):
         if state.teams.get(team.team.id) != team.team:
             facts.extend(_take_team(state, team).facts)
-    return Changes(tuple(facts), late=not facts)
+    return Changes(tuple(facts), late=not facts, unsure=unsure)
 
 
 # The shadow

@@ -273,7 +273,8 @@ def _admin(kind: str, **shown: bool) -> Callable[[_Envelope, Reader], Received]:
 
 def _roster(whole: dict[str, Any], received_at: int) -> Received:
     at = payload.seconds(whole.get("created_at"), received_at)
-    order = Order(at, READ, at, payload.text(whole.get("id"), 200))
+    # A teammate's webhooks show no time but their own: of one second, neither they nor the reading know better.
+    order = Order(at, WEBHOOK, at, payload.text(whole.get("id"), 200))
     engineers = tuple(
         SeenEngineer(
             "engineer.seen",

@@ -304,6 +304,7 @@ def _collect(batch: _Batch, cached: _Cached, seen: Seen, changes: Changes) -> No
         case SeenTeam():
             batch.teams[seen.team.id] = seen.name, seen.distribution
         case SeenRoster():
+            batch.unsure_of_roster |= changes.unsure
             batch.engineers |= {each.id: each.name for each in seen.engineers}
             batch.teams |= {each.team.id: (each.name, each.distribution) for each in seen.teams}
         case _:

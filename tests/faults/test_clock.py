@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 import pytest
 from ground import (
-    LONGEST_WAIT,
     Served,
     all_ended,
     check_decided_once,
@@ -94,17 +93,21 @@ async def test_a_clock_that_is_set_loses_nothing_and_delays_nothing(app_url: str
                     await asyncio.to_thread(worker.end)
                     worker.start()  # it reads the roster, by a wrong clock
                 simulator.faults.plan("assign", [fault] * 2)
-                await asyncio.sleep(5)
-        await live.settle()
+                await asyncio.sleep(3)
+                await until(lambda: has_met_all(simulator))
+        await live.settle(90)
         assert web.pid, "it went on"
-        assert simulator.record.counts["calls_500"] + simulator.record.counts["calls_429"] == 2 * len(STEPS)
-        assert longest_wait(simulator) < 2 * LONGEST_WAIT
+        assert longest_wait(simulator) < 60, "seconds, not an hour: a busy machine needs some by itself"
         check_nobody_lost(simulator)
         await check_processed_once(live, accepted)
         await check_decided_once(live)
         await check_open_mirrored(live)
         away = {each.id: each.away for each in simulator.workspace.admins.values()}
         assert dict(await live.rows("SELECT engineer, (value ->> 'away')::bool FROM engineer")) == away
+
+
+async def has_met_all(simulator: Simulator) -> bool:
+    return not simulator.faults.planned
 
 
 async def test_a_clock_that_is_set_back_keeps_no_old_answer(app_url: str, tmp_path: Path) -> None:

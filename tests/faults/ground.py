@@ -34,6 +34,9 @@ from steelyard.store.database import Database
 PATIENCE = 30.0
 """Seconds for a process to come or to go."""
 
+SETTLED = 150.0
+"""Seconds for all that is left to be done, on a machine that does much else."""
+
 LONGEST_WAIT = 10.0
 """Seconds within which delivery goes on after a kill, and which no conversation waits longer."""
 

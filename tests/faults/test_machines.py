@@ -23,6 +23,7 @@ from ground import (
     LONGEST_WAIT,
     NOTE,
     PATIENCE,
+    SETTLED,
     Call,
     Interrupted,
     Served,
@@ -179,7 +180,7 @@ async def test_killing_any_process_is_noticed_by_nobody(app_url: str, tmp_path: 
                     await until(all.works)
                 await asyncio.sleep(2)
             for live in all.workspaces:
-                await live.settle()
+                await live.settle(SETTLED)
     async with Database.open(app_url, size=4) as database:
         for live in (each._replace(database=database) for each in all.workspaces):
             assert live.simulator.record.statuses.keys() == {200}, "a webhook was not taken"
@@ -227,7 +228,7 @@ async def test_a_worker_that_hangs_with_a_workspace_holds_it_no_longer_than_its_
         later = write_in(first.simulator)
         await until(lambda: is_assigned(first, later.id))
         for live in all.workspaces:
-            await live.settle()
+            await live.settle(SETTLED)
             await check_decided_once(live)
             await check_processed_once(live, set())
             await check_mirrored(live)
@@ -256,7 +257,7 @@ async def test_a_worker_that_hangs_in_a_delivery_repeats_nothing_when_it_goes_on
         assert time.monotonic() - hung[0] < HELD + LONGEST_WAIT / 2  # it may have had the workspace, too
         hanging.signal(signal.SIGCONT)
         await begin_again(all, hanging)
-        await live.settle()
+        await live.settle(SETTLED)
         assert told_of(live.simulator, conversation.id) == (1, 1), "assignments, notes"
         await check_decided_once(live)
         await check_mirrored(live)

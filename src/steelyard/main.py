@@ -47,7 +47,7 @@ from steelyard.routing.router import Router
 from steelyard.routing.tasks import QUEUES, RoutingJobs
 from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
-from steelyard.store.database import Connection, Database
+from steelyard.store.database import Connection, Database, advice_on
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 from steelyard.store.retention import expire
@@ -269,7 +269,7 @@ def _patience(what: str) -> Generator[None]:
     try:
         yield
     except (psycopg.Error, OSError) as error:
-        log.warning("round.left_out", what=what, error=type(error).__name__, advice="is the database up?")
+        log.warning("round.left_out", what=what, error=type(error).__name__, advice=advice_on(error))
 
 
 class Clients:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -24,7 +25,7 @@ from steelyard.jobs.app import defer_all, job_app, run_worker
 from steelyard.jobs.rescue import STALE, end_if_left_behind, rescue, rescue_once
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import WorkspaceId
-from steelyard.store.database import Database
+from steelyard.store.database import Database, advice_on
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
@@ -76,6 +77,33 @@ async def test_a_job_lives_and_dies_with_its_transaction(
             assert await jobs_of(app) == []
         found = [(job.lock, job.task_kwargs["decision"], job.queue, job.status) for job in await jobs_of(app)]
         assert found == [(f"c{n}", n, "deliver", "todo") for n in (1, 2, 1, 3)]
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"schedule_in": {"seconds": 2}}], ids=["all", "one", "one later"])
+async def test_what_cannot_be_deferred_is_an_error_of_its_transaction(
+    database: Database, app_url: str, owner_url: str, settings: Any
+) -> None:
+    """Loops that go on after an error of the database then go on after this one, too."""
+    with psycopg.connect(owner_url) as conn:
+        conn.execute(
+            """CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full';
+               END $$"""
+        )
+        conn.execute("CREATE TRIGGER no_room BEFORE INSERT ON procrastinate_jobs EXECUTE FUNCTION no_room()")
+    app = job_app(app_url, size=2)
+
+    @app.task(name="deliver", queue="deliver")
+    async def deliver(n: int) -> None: ...
+
+    async with app.open_async():
+        with pytest.raises(psycopg.errors.DiskFull) as raised:  # noqa: PT012 - the transaction is the subject
+            async with database.cell() as conn:
+                if settings is None:
+                    await defer_all(conn, deliver, [("one", {"n": 1})])
+                else:
+                    await deliver.configure(connection=conn, **settings).defer_async(n=1)
+        assert "the disk of the database is full" in str(advice_on(raised.value))
 
 
 async def test_jobs_of_one_lock_run_in_order_and_finished_ones_are_deleted(database: Database, app_url: str) -> None:

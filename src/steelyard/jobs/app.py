@@ -68,13 +68,21 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
 
 
 class _Manager(JobManager):
-    """Tells by the database's clock when a job is due, which alone decides it. This machine's clock may be wrong."""
+    """Tells by the database's clock when a job is due, which alone decides it. This machine's clock may be wrong.
+
+    What cannot be deferred raises the error of psycopg: it is the error of the transaction that it is a part of.
+    """
 
     async def batch_defer_jobs_async(self, jobs: list[Job], connection: Any | None = None) -> list[Job]:
-        if any(job.scheduled_at is not None for job in jobs):
-            ahead = await self._ahead(connection)
-            jobs = [job.evolve(scheduled_at=job.scheduled_at and job.scheduled_at + ahead) for job in jobs]
-        return await super().batch_defer_jobs_async(jobs, connection)
+        try:
+            if any(job.scheduled_at is not None for job in jobs):
+                ahead = await self._ahead(connection)
+                jobs = [job.evolve(scheduled_at=job.scheduled_at and job.scheduled_at + ahead) for job in jobs]
+            return await super().batch_defer_jobs_async(jobs, connection)
+        except procrastinate.exceptions.ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.Error):
+                raise error.__cause__ from None
+            raise
 
     async def retry_job_by_id_async(
         self,
@@ -103,7 +111,7 @@ async def defer_all(
 ) -> None:
     """Defers one job of `task` for each (lock, arguments), in their order, by one statement in `conn`'s transaction.
 
-    Jobs of one lock run one after the other.
+    Jobs of one lock run one after the other. Raises psycopg.Error, as any statement of that transaction does.
     """
     if not jobs:
         return

@@ -17,7 +17,7 @@ switches = st.builds(
 changes = (
     st.builds(lambda verb, team: Change(verb, team), st.sampled_from([Verb.ON, Verb.SHADOW]), st.none() | teams)
     | st.sampled_from([Change(Verb.PAUSE), Change(Verb.RESUME)])
-    | st.builds(lambda was: Change(Verb.BACK, was=was), switches)
+    | st.builds(lambda was, after: Change(Verb.BACK, was=was, after=after), switches, switches)
 )
 
 
@@ -34,7 +34,15 @@ def test_a_switch_is_its_code(switch: Switch) -> None:
 @given(switches, changes, st.frozensets(teams, max_size=6))
 def test_every_change_can_be_taken_back(switch: Switch, change: Change, known: frozenset[TeamId]) -> None:
     after = changed(switch, change, known)
-    assert changed(after, Change(Verb.BACK, was=switch), known) == switch
+    assert changed(after, Change(Verb.BACK, was=switch, after=after), known) == switch
+
+
+@given(switches, switches, switches, st.frozensets(teams, max_size=6))
+def test_what_was_changed_since_is_not_taken_back(
+    was: Switch, after: Switch, now: Switch, known: frozenset[TeamId]
+) -> None:
+    wanted = was if now == after else now
+    assert changed(now, Change(Verb.BACK, was=was, after=after), known) == wanted
 
 
 @given(switches, st.none() | teams, st.frozensets(teams, max_size=6))
@@ -56,7 +64,7 @@ def test_paused_no_team_is_on_and_resumed_the_same_ones_are(switch: Switch) -> N
 
 
 @pytest.mark.parametrize(
-    "code", ["", "on", "pause ", "back", "back-", "back-7.", "on--1", "on-1.5", "off-1", "on-all-x"]
+    "code", ["", "on", "pause ", "back", "back-", "back-7.", "back-7", "back-7-from-", "on--1", "on-1.5", "off-1", "on-all-x"]
 )
 def test_what_is_no_code_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="no"):

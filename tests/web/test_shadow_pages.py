@@ -214,13 +214,13 @@ async def test_on_and_back_with_one_press_each(client: httpx.AsyncClient, desk: 
     assert (answer.status_code, await in_force(desk)) == (303, ([SUPPORT], False))
     page = (await client.get(answer.headers["location"])).text
     assert "On for Support. What waits is being given to somebody." in page
-    assert 'value="back-none">Undo' in page
+    assert f'value="back-none-from-{SUPPORT}">Undo' in page
     await press(client, "on-0")
     assert await in_force(desk) == ([0, SUPPORT], False)
     answer = await press(client, f"shadow-{SUPPORT}")
     assert await in_force(desk) == ([0], False)
     assert "Support is back in the shadow" in (await client.get(answer.headers["location"])).text
-    await press(client, f"back-0.{SUPPORT}")
+    await press(client, f"back-0.{SUPPORT}-from-0")
     assert await in_force(desk) == ([0, SUPPORT], False)
 
 
@@ -260,8 +260,33 @@ async def test_a_notice_that_no_longer_holds_is_not_told(client: httpx.AsyncClie
     answer = await press(client, f"on-{SUPPORT}")
     await press(client, "shadow-all")
     assert "Undo" not in (await client.get(answer.headers["location"])).text
-    for made_up in ("done=on-all&was=none", "done=pause", "done=%3Cb%3E&was=all", "done=back-all&was=none-paused"):
+    for made_up in ("done=on-all&was=none", "done=pause", "done=%3Cb%3E&was=all", "done=back-all-from-none&was=none-paused"):
         assert "Undo" not in (await client.get(f"/switch?{made_up}")).text
+
+
+async def test_an_old_undo_takes_nothing_of_others_back(client: httpx.AsyncClient, desk: Desk) -> None:
+    await press(client, "on-all")
+    old = (await client.get((await press(client, "pause")).headers["location"])).text
+    assert 'value="back-all-from-all-paused">Undo' in old
+    await press(client, f"shadow-{SECURITY}")
+    answer = await press(client, "back-all-from-all-paused")
+    assert await in_force(desk) == ([0, SUPPORT, FRENCH], True)
+    page = (await client.get(answer.headers["location"])).text
+    assert "It was changed since, so nothing was undone. How it stands now is below." in page
+    assert "Paused since" in page
+    assert "Undone" not in page
+    assert ">Undo<" not in page
+    french = (await client.get(answer.headers["location"], headers={"accept-language": "fr"})).text
+    assert "Des changements ont eu lieu depuis" in french
+
+
+async def test_an_undo_is_undone(client: httpx.AsyncClient, desk: Desk) -> None:
+    await press(client, "on-all")
+    answer = await press(client, "back-none-from-all")
+    assert await in_force(desk) == ([], False)
+    page = (await client.get(answer.headers["location"])).text
+    assert "Undone: it is as it was before." in page
+    assert 'value="back-all-from-none">Undo' in page
 
 
 async def test_the_router_is_told_of_each_change_once(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -46,14 +46,14 @@ class TeamRow(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What was just done to the switch, and what undoes it."""
+    """What was just done to the switch, and what undoes it. Nothing was where an undo came too late."""
 
     verb: Verb
     team: str
     """The team's name; empty for conversations without a team, and where it was done to all."""
     all: bool
     undo: str
-    """The code of the change that takes it back."""
+    """The code of the change that takes it back; empty where nothing was done."""
 
 
 class SwitchPage(NamedTuple):
@@ -131,12 +131,14 @@ def _done(query: Mapping[str, str], switch: Switch, teams: Sequence[TeamRow], li
         change, before = change_of(query.get("done", "")), switch_of(query.get("was", ""))
     except ValueError:
         return None
-    if before == switch or changed(before, change, listed) != switch:
+    if changed(before, change, listed) != switch:
         return None
+    if before == switch:
+        return Done(change.verb, "", all=True, undo="") if change.verb is Verb.BACK and change.was != switch else None
     names = {each.team: each.name or str(each.team) for each in teams if each.team != NO_TEAM}
     return Done(
         verb=change.verb,
         team=names.get(change.team or NO_TEAM, ""),
         all=change.team is None,
-        undo=Change(Verb.BACK, was=before).code,
+        undo=Change(Verb.BACK, was=before, after=switch).code,
     )

@@ -11,6 +11,7 @@ from steelyard.kit.ids import TeamId
 from steelyard.routing.model import NO_TEAM, Switch
 
 _ALL, _NONE, _PAUSED = "all", "none", "-paused"
+_FROM = "-from-"
 _ID = r"[0-9]{1,18}"
 _ONE = re.compile(rf"(on|shadow)-(all|{_ID})")
 _SWITCH = re.compile(rf"(?:all|none|{_ID}(?:\.{_ID}){{0,499}})(?:-paused)?")
@@ -34,15 +35,17 @@ class Change(NamedTuple):
     """Which one is switched on or back to the shadow, NO_TEAM among them; None: all."""
     was: Switch = Switch()
     """What `back` puts in force again."""
+    after: Switch = Switch()
+    """What `back` takes back: where something else is in force by then, it changes nothing."""
 
     @property
     def code(self) -> str:
-        """The change as an address and a button carry it: `on-7`, `shadow-all`, `pause`, `back-7.8-paused`."""
+        """The change as an address and a button carry it: `on-7`, `shadow-all`, `pause`, `back-7.8-from-7-paused`."""
         match self.verb:
             case Verb.PAUSE | Verb.RESUME:
                 return self.verb.value
             case Verb.BACK:
-                return f"{self.verb}-{code_of(self.was)}"
+                return f"{self.verb}-{code_of(self.was)}{_FROM}{code_of(self.after)}"
             case _:
                 return f"{self.verb}-{_ALL if self.team is None else self.team}"
 
@@ -52,7 +55,8 @@ def change_of(code: str) -> Change:
     if code in (Verb.PAUSE, Verb.RESUME):
         return Change(Verb(code))
     if code.startswith("back-"):
-        return Change(Verb.BACK, was=switch_of(code.removeprefix("back-")))
+        was, _, after = code.removeprefix("back-").partition(_FROM)
+        return Change(Verb.BACK, was=switch_of(was), after=switch_of(after))
     found = _ONE.fullmatch(code)
     if found is None:
         raise ValueError("no change of the switch")
@@ -84,7 +88,7 @@ def changed(switch: Switch, change: Change, teams: Collection[TeamId]) -> Switch
         case Verb.PAUSE | Verb.RESUME:
             return switch._replace(paused=change.verb is Verb.PAUSE)
         case Verb.BACK:
-            return change.was
+            return change.was if switch == change.after else switch
         case Verb.ON:
             if change.team is None or switch.routed is None:
                 return switch._replace(routed=None)

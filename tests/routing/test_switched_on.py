@@ -7,10 +7,22 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from test_delivery import Stage, assigned, route, stage, until_delivered, working
+from test_delivery import (
+    Dying,
+    Killed,
+    Stage,
+    assigned,
+    notes,
+    route,
+    stage,
+    until_delivered,
+    with_notes,
+    working,
+)
 
 from steelyard.demo.intercom import conversations
 from steelyard.jobs.app import run_worker
+from steelyard.kit.errors import RemoteError
 from steelyard.kit.ids import TeamId
 from steelyard.kit.instants import moment
 from steelyard.routing.model import NO_TEAM, Switch
@@ -137,6 +149,85 @@ async def test_paused_what_is_on_its_way_is_not_sent_and_decided_anew_in_the_sha
     for decision, _ in resumed:
         await stage.deliver(decision)
     assert [by for by, _ in assigned(stage, conversation)] == [by for by, _ in assigned(stage, later)] == ["api"]
+
+
+@pytest.mark.parametrize("change", [Change(Verb.PAUSE), Change(Verb.SHADOW, NO_TEAM)])
+async def test_switched_off_before_its_receipt_what_was_assigned_was_delivered(stage: Stage, change: Change) -> None:
+    conversation = await stage.decided()
+    queued = stage.bench.asked.delivered[-1][0]
+    with pytest.raises(Killed):
+        await stage.deliver(intercom=Dying(stage.intercom, "assign"))
+    await press(stage, change)
+    before = written(stage)
+    await stage.deliver(queued)
+    await stage.hear()
+    assert await stage.decision(queued) == ("delivered", None, conversation.admin)
+    assert written(stage) == before
+    assert await outcomes(stage) == {"delivered": 1}, "nothing is decided in the shadow, to compare with our own"
+    assert await stage.known(conversation) == (True, conversation.admin, 1)
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+async def test_switched_off_an_assignment_that_is_not_ours_is_not_called_so(stage: Stage, theirs: bool) -> None:
+    """The attributes were written and no more; or another decision was told since, of the same winner."""
+    conversation = await stage.decided()
+    queued = stage.bench.asked.delivered[-1][0]
+    _, _, winner = await stage.decision(queued)
+    with pytest.raises(Killed):
+        await stage.deliver(intercom=Dying(stage.intercom, "update_conversation"))
+    if theirs:
+        conversations.assign(
+            stage.world,
+            conversation,
+            stage.lead,
+            admin=next(each.id for each in stage.engineers() if each.id != winner),
+        )
+    else:
+        conversations.assign(stage.world, conversation, stage.lead, admin=winner)
+        conversation.attributes["decision"] = queued + 1
+    await press(stage, Change(Verb.PAUSE))
+    await stage.deliver(queued)
+    assert (await stage.decision(queued))[:2] == ("overtaken", "switched off")
+
+
+async def test_switched_off_what_cannot_be_read_is_overtaken_and_an_outage_is_waited_for(stage: Stage) -> None:
+    queued = [(await stage.decided(f"Our nameservers {n}")) and stage.bench.asked.delivered[-1][0] for n in range(2)]
+    await press(stage, Change(Verb.PAUSE))
+    conversations.delete(stage.world, stage.world.conversations[stage.bench.asked.delivered[0][1]])
+    await stage.deliver(queued[0])
+    stage.simulator.faults.plan("conversation", ["error"] * 9)
+    with pytest.raises(RemoteError):
+        await stage.deliver(queued[1])
+    assert (await stage.decision(queued[1]))[0] == "pending"
+    stage.simulator.faults.plan("conversation", ["forbidden"])
+    await stage.deliver(queued[1])
+    for each in queued:
+        assert (await stage.decision(each))[:2] == ("overtaken", "switched off")
+
+
+async def test_switched_off_while_its_attributes_wait_it_is_not_assigned(stage: Stage) -> None:
+    await with_notes(stage)
+    conversation = await stage.decided()
+    queued = stage.bench.asked.delivered[-1][0]
+    await stage.deliver(intercom=Slow(stage))
+    assert (await stage.decision(queued))[:2] == ("overtaken", "switched off")
+    assert (assigned(stage, conversation), notes(conversation)) == ([], [])
+    assert await outcomes(stage) == {"overtaken": 1, "shadow": 1}
+
+
+class Slow:
+    """An Intercom where somebody pauses while the attributes are written."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage.intercom, name)
+
+    async def update_conversation(self, *arguments: Any) -> Any:
+        answer = await self._stage.intercom.update_conversation(*arguments)
+        await press(self._stage, Change(Verb.PAUSE))
+        return answer
 
 
 async def test_paused_jobs_write_nothing_and_lose_nothing(stage: Stage, app_url: str) -> None:

@@ -3,6 +3,8 @@
 It may run more than once, and a person may have been faster. So the attributes go first: writing them twice is
 harmless, and the answer shows whether the conversation still waits for somebody. A note is written only if it is not
 there yet. How it ended goes into the inbox as a receipt: the router alone writes the ledger.
+
+Where Steelyard was switched off meanwhile nothing is written; but what an earlier try has assigned was delivered.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ from steelyard.routing import payload, store
 from steelyard.routing.connections import write_package_code
 from steelyard.routing.receive import RECEIPT
 from steelyard.routing.store import INBOX
+from steelyard.routing.switch import read_switch
 from steelyard.store.database import Database
 
 log = get_logger()
 
 Json = dict[str, Any]
+
+SWITCHED_OFF: tuple[str, str, Json] = "overtaken", "switched off", {}
+"""How a decision ends that Steelyard may not tell any more."""
 
 
 class Intercom(Protocol):
@@ -65,8 +71,6 @@ class Errand:
     policy: str
     package_code: str | None
     """Marks what our calls do; None until Intercom has shown it."""
-    on: bool
-    """Whether Steelyard assigns for its team now."""
     wanted: bool
     """Whether it still stands: Intercom shows it, by an earlier try, or nothing newer has answered it."""
 
@@ -92,12 +96,11 @@ class Delivery:
         errand = await self._errand(workspace, decision)
         if errand is None:
             return
-        if not errand.on:
-            return await self._settle(workspace, decision, errand, "overtaken", "switched off", {})
-        if not errand.wanted:
+        on = await self._is_on(workspace, errand)
+        if on and not errand.wanted:
             return await self._settle(workspace, decision, errand, "overtaken", "no longer wanted", {})
         try:
-            outcome, reason, answer = await self._tell(workspace, decision, errand)
+            outcome, reason, answer = await (self._tell if on else self._look)(workspace, decision, errand)
         except RemoteError as error:
             if not error.permanent:
                 raise
@@ -116,12 +119,32 @@ class Delivery:
                 return "overtaken", "no longer open", answer
             if numeric_id(answer.get("team_assignee_id")) != errand.team:
                 return "overtaken", "moved to another team", answer
+            if not await self._is_on(workspace, errand):  # the attributes may have waited for long
+                return SWITCHED_OFF
             answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
             if errand.package_code is None:
                 await self._learn_code(workspace, answer)
         if await self._writes_notes(workspace, errand.policy):
             await self._note(intercom, workspace, decision, errand)
         return "delivered", "", answer
+
+    async def _look(self, workspace: WorkspaceId, decision: Position, errand: Errand) -> tuple[str, str, Json]:
+        """What became of a decision that must not be told any more: an earlier try may have assigned it. Only reads."""
+        intercom = await self._intercom(workspace)
+        try:
+            shown = await intercom.conversation(errand.conversation)
+        except RemoteError as error:
+            if not error.permanent:
+                raise
+            return SWITCHED_OFF
+        told = numeric_id(payload.mapping(shown.get("custom_attributes")).get("decision"))
+        if told == decision and numeric_id(shown.get("admin_assignee_id")) == errand.winner:
+            return "delivered", "", shown
+        return SWITCHED_OFF
+
+    async def _is_on(self, workspace: WorkspaceId, errand: Errand) -> bool:
+        async with self._database.transaction(workspace) as conn:
+            return (await read_switch(conn, workspace)).routes(errand.team)
 
     async def _describe(self, intercom: Intercom, workspace: WorkspaceId, decision: Position, errand: Errand) -> Json:
         """Writes the attributes; the conversation as it is now. An attribute that is refused keeps nobody waiting."""
@@ -161,14 +184,13 @@ class Delivery:
                 """SELECT decision.conversation, winner, decision.topic, decision.weight, decision.team, winner_load,
                           runner_up_load, coalesce(actor, 0) AS actor, decision.policy,
                           package_code,
-                          NOT paused AND (routed IS NULL OR coalesce(decision.team, 0) = ANY(routed)) AS on,
                           coalesce((value #>> '{12,0}')::bigint = decision.decision, false)
                           OR coalesce((value ->> 3)::bigint = winner, false) AND NOT EXISTS (
                               SELECT FROM decision AS newer
                               WHERE newer.workspace = decision.workspace AND newer.conversation = decision.conversation
                                     AND newer.decision > decision.decision
                           ) AS wanted
-                   FROM decision JOIN conversation USING (workspace, conversation) JOIN workspace USING (workspace)
+                   FROM decision JOIN conversation USING (workspace, conversation)
                         LEFT JOIN connection USING (workspace)
                    WHERE decision.workspace = %s AND decision.decision = %s AND outcome = 'pending'""",
                 (workspace, decision),

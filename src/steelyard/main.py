@@ -22,8 +22,9 @@ from steelyard.adapters.intercom.signature import verify
 from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
 from steelyard.jobs.app import job_app, run_worker
+from steelyard.jobs.heartbeat import beating
 from steelyard.jobs.processes import end_with_parent
-from steelyard.jobs.rescue import end_if_left_behind, rescue
+from steelyard.jobs.rescue import rescue
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.kit.metrics import Sample
@@ -212,6 +213,7 @@ async def run_worker_process(settings: Settings, url: str) -> None:
     async with (
         Database.open(url, size=10, name="steelyard worker") as database,
         routing(database, url, settings.keys, calls) as parts,
+        beating(url, parts.app),
         asyncio.TaskGroup() as group,
     ):
         group.create_task(_read_back(database, parts.jobs))
@@ -221,7 +223,6 @@ async def run_worker_process(settings: Settings, url: str) -> None:
         if settings.metrics_port:
             group.create_task(serve_vitals(_worker_vitals(database, settings, calls), settings.metrics_port))
         group.create_task(rescue(database))
-        group.create_task(end_if_left_behind())
         group.create_task(_forget(database))
         group.create_task(end_with_parent())
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,9 +22,10 @@ import psycopg
 import pytest
 from procrastinate.jobs import Job
 
-from steelyard.jobs import rescue as rescuing
-from steelyard.jobs.app import defer_all, job_app, run_worker
-from steelyard.jobs.rescue import STALE, end_if_left_behind, rescue, rescue_once
+from steelyard.jobs import heartbeat
+from steelyard.jobs.app import defer_all, job_app, run_worker, workers_of
+from steelyard.jobs.heartbeat import LIMIT
+from steelyard.jobs.rescue import STALE, rescue, rescue_once
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database, advice_on
@@ -423,18 +426,111 @@ async def test_delivery_resumes_within_ten_seconds_of_a_killed_worker(database: 
         victim.stdout.close()
 
 
-@pytest.mark.parametrize(("computed", "ended"), [(0.0, True), (STALE, False)], ids=["stopped", "busy"])
-async def test_a_process_that_stood_still_ends_and_one_that_computed_does_not(
-    computed: float, ended: bool, monkeypatch: pytest.MonkeyPatch
+# Signs of life
+
+
+async def beats(database: Database) -> list[float]:
+    """The seconds since each worker's last heartbeat."""
+    async with database.cell() as conn:
+        rows = await conn.execute(
+            "SELECT extract(epoch FROM now() - last_heartbeat)::float8 FROM procrastinate_workers"
+        )
+        return [seconds for (seconds,) in await rows.fetchall()]
+
+
+async def test_a_worker_that_computes_stays_alive_to_others(database: Database, app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    async with app.open_async(), heartbeat.beating(app_url, app):
+        tasks = [asyncio.create_task(run_worker(app, [queue], 1)) for queue in ("one", "other")]
+        await until(lambda: len(workers_of(app)) == 2, 10)
+        await asyncio.sleep(0.5)
+        until_then = time.monotonic() + LIMIT + 0.5
+        while time.monotonic() < until_then:
+            sum(range(1000))
+        with psycopg.connect(app_url) as conn:  # before anything else can run here
+            rows = conn.execute("SELECT now() - last_heartbeat FROM procrastinate_workers").fetchall()
+        for task in tasks:
+            await cancelled(task)
+        assert len(rows) == 2
+        assert max(silent for (silent,) in rows) < timedelta(seconds=2.5)
+        assert workers_of(app) == frozenset()
+    assert [thread for thread in threading.enumerate() if thread.name == "heartbeat"] == []
+
+
+async def test_who_gave_up_its_name_is_dead_although_the_database_could_not_be_told(app_url: str) -> None:
+    app = job_app(app_url, size=3)
+    async with app.open_async():
+        worker = await app.job_manager.register_worker()
+        assert workers_of(app) == {worker}
+    with pytest.raises(procrastinate.exceptions.AppNotOpen):
+        await app.job_manager.unregister_worker(worker)
+    assert workers_of(app) == frozenset()
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The statuses with which this process would have ended at once."""
+    exits: list[int] = []
+    monkeypatch.setattr(heartbeat, "os", SimpleNamespace(_exit=exits.append))
+    return exits
+
+
+@pytest.mark.parametrize("first", ["the thread", "the loop"])
+async def test_a_process_that_stood_still_ends_whoever_goes_on_first(
+    app_url: str, exits: list[int], monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    passed, exits = {"clock": 0.0, "cpu": 0.0}, list[int]()
-    times = SimpleNamespace(clock_gettime=lambda _: passed["clock"], process_time=lambda: passed["cpu"])
-    monkeypatch.setattr(rescuing, "time", times)
-    monkeypatch.setattr(rescuing, "os", SimpleNamespace(_exit=exits.append))
-    watching = asyncio.create_task(end_if_left_behind())
-    await asyncio.sleep(0.4)
+    passed = [0.0]
+    monkeypatch.setattr(heartbeat, "time", SimpleNamespace(clock_gettime=lambda _: passed[0]))
+    if first == "the loop":
+        monkeypatch.setattr(heartbeat._Heart, "run", lambda _: None)
+    async with heartbeat.beating(app_url, job_app(app_url)):
+        await asyncio.sleep(0.6)
+        for step, statuses in ((LIMIT - 0.1, set[int]()), (LIMIT + 0.1, {75})):
+            passed[0] = step if first == "the loop" else passed[0] + step
+            if first == "the thread":
+                time.sleep(0.6)  # noqa: ASYNC251 - so that nothing else can look
+            await asyncio.sleep(0.6)
+            assert set(exits) == statuses
+
+
+async def test_a_database_that_does_not_answer_is_no_standing_still(
+    exits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LIMIT", 1.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://steelyard@127.0.0.1:{silent.getsockname()[1]}/steelyard"
+        async with heartbeat.beating(url, job_app(url)):
+            await asyncio.sleep(2.5)
     assert exits == []
-    passed["clock"], passed["cpu"] = STALE, computed
-    await asyncio.sleep(0.4)
-    assert bool(exits) == ended
-    await cancelled(watching)
+
+
+@pytest.mark.slow
+async def test_a_stopped_worker_ends_before_it_goes_on(database: Database, app_url: str) -> None:
+    """What waits for an answer when it is stopped does not come to act on it."""
+    app = job_app(app_url, size=3)
+    victim = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
+        [sys.executable, "-c", textwrap.dedent(STOPPED), app_url], stdout=subprocess.PIPE, text=True
+    )
+    assert victim.stdout is not None
+    try:
+        async with app.open_async():
+            await app.configure_task("deliver", queue="deliver").defer_async(n=1)
+        assert await asyncio.to_thread(victim.stdout.readline) == "started 1\n"
+        os.kill(victim.pid, signal.SIGSTOP)
+        await asyncio.sleep(STALE)
+        assert min(await beats(database)) > LIMIT
+        os.kill(victim.pid, signal.SIGCONT)
+        assert await asyncio.to_thread(victim.wait, 10) == 75
+        assert victim.stdout.read() == ""
+    finally:
+        victim.kill()
+        victim.wait()
+        victim.stdout.close()
+
+
+STOPPED = (
+    WORKER.replace("sleep(60)", "sleep(2)\n        print('acted', n, flush=True)")
+    .replace("async with app.open_async():", "async with app.open_async(), beating(url, app):")
+    .replace("import psycopg", "from steelyard.jobs.heartbeat import beating")
+)
+"""It acts two seconds after it started."""

@@ -24,11 +24,18 @@ from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
-from steelyard.store.database import CONNECTING, Pool, advice_on, end_if_cancelled
+from steelyard.store import database
+from steelyard.store.database import Pool, advice_on, end_if_cancelled
 from steelyard.store.migrate import said
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life of a worker."""
+
+CONNECTING: dict[str, Any] = {
+    **database.CONNECTING,
+    "options": f"{database.CONNECTING['options']} -c synchronous_commit=off",
+}
+"""How connections are made that do not wait for the disk."""
 
 _POLL = 0.5
 _log = logging.getLogger(__name__)
@@ -55,11 +62,7 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
         conninfo=url,
         min_size=1,
         max_size=size,
-        kwargs={
-            **CONNECTING,
-            "options": f"{CONNECTING['options']} -c synchronous_commit=off",
-            "application_name": "steelyard jobs",
-        },
+        kwargs={**CONNECTING, "application_name": "steelyard jobs"},
         configure=_autocommit,
     )
     app = procrastinate.App(connector=connector)
@@ -67,11 +70,30 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
     return app
 
 
+def workers_of(app: procrastinate.App) -> frozenset[int]:
+    """The numbers of the workers that run in this process; from any thread."""
+    manager = app.job_manager
+    return manager.workers if isinstance(manager, _Manager) else frozenset()
+
+
 class _Manager(JobManager):
     """Tells by the database's clock when a job is due, which alone decides it. This machine's clock may be wrong.
 
     What cannot be deferred raises the error of psycopg: it is the error of the transaction that it is a part of.
     """
+
+    workers: frozenset[int] = frozenset()
+    """Those that run in this process."""
+
+    async def register_worker(self) -> int:
+        worker = await super().register_worker()
+        self.workers |= {worker}
+        return worker
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        # First of all, and also when the database cannot be told: what is left of its jobs is to be rescued.
+        self.workers -= {worker_id}
+        await super().unregister_worker(worker_id)
 
     async def batch_defer_jobs_async(self, jobs: list[Job], connection: Any | None = None) -> list[Job]:
         try:

@@ -1,8 +1,8 @@
 """Gives a dead worker's jobs to the living: a job of a worker without a heartbeat becomes ready again.
 
 A killed worker is silent from its last heartbeat on, so its jobs run again after at most STALE + one round of this loop
-+ one poll of another worker: about seven seconds. A worker that only stood still ends itself when it goes on, lest it
-do a second time what others have done by then.
++ one poll of another worker: about seven seconds. One that computes keeps beating, and one that only stood still ends
+itself when it goes on (jobs/heartbeat.py), lest it do a second time what others have done by then.
 
 The clock of the database may be set: then a heartbeat just written looks an hour old, or an hour too young. So who was
 seen to live a moment ago, by a clock that is never set, is left alone, and a heartbeat from the future is none.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,18 +19,12 @@ from math import inf
 
 import psycopg
 
-from steelyard.jobs.app import HEARTBEAT
 from steelyard.jobs.retry import LONGEST_PAUSE
 from steelyard.store.database import Database, advice_on, end_if_cancelled
 from steelyard.store.migrate import said
 
 STALE = 4.0
 """Seconds without a heartbeat after which a worker counts as dead."""
-
-_LOOK_EVERY = 0.25
-_LEFT_BEHIND = 75
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Goes on while the machine sleeps, and when its time is set."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,30 +108,3 @@ async def rescue(database: Database, *, every: float = 1.0, stale: float = STALE
             end_if_cancelled()
             _log.warning("jobs of dead workers cannot be looked for now: %s. %s", said(error), advice_on(error))
         await asyncio.sleep(every)
-
-
-async def end_if_left_behind(stale: float = STALE) -> None:
-    """Ends this process at once when it stood still for so long that others may have taken its jobs.
-
-    What it computes meanwhile is no standing still: reading a large state would end it over and over.
-    Cancel it to stop looking. A timer looks, since timers come before tasks: one that waits for Intercom's answer would
-    act on what is not so any more.
-    """
-    loop = asyncio.get_running_loop()
-
-    def idle() -> float:
-        return time.clock_gettime(_CLOCK) - time.process_time()
-
-    def look(before: float) -> None:
-        nonlocal timer
-        now = idle()
-        if now - before > stale - HEARTBEAT:
-            _log.error("this process stood still for %.1f s and others do its work: it ends", now - before)
-            os._exit(_LEFT_BEHIND)
-        timer = loop.call_later(_LOOK_EVERY, look, now)
-
-    timer = loop.call_later(_LOOK_EVERY, look, idle())
-    try:
-        await asyncio.Event().wait()
-    finally:
-        timer.cancel()

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from stranger import APP, CONFIG, Operator, writes
 
 from steelyard import config
 from steelyard.demo.intercom import Config, Simulator, running, shapes
@@ -17,7 +16,8 @@ from steelyard.demo.intercom.model import Attribute
 from steelyard.kit.errors import SteelyardError
 from steelyard.operations.checking import Asked
 from steelyard.operations.connecting import connect
-from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, read_keys
+from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, number_of, read_keys
+from stranger import APP, CONFIG, Operator, writes
 
 
 def asked(simulator: Simulator, **changes: Any) -> Asked:
@@ -210,6 +210,54 @@ async def test_a_key_file_of_another_machine(them: Operator, simulator: Simulato
     add_key(file)
     said = await refusal(them, asked(simulator))
     assert said.startswith(f"{file} does not hold key 2, and stored secrets are sealed under it (1).")
+
+
+@pytest.mark.parametrize("name", [WEB, WORKER])
+async def test_a_key_file_with_the_right_number_and_another_key(
+    them: Operator, simulator: Simulator, superuser_url: str, name: str
+) -> None:
+    await tried(them, asked(simulator))
+    file, stored = key_file(them.keys, name), secrets_of(superuser_url)
+    right = file.read_bytes()
+    file.unlink()
+    add_key(file)
+    said = await refusal(them, asked(simulator))
+    assert said.startswith(
+        f"{file} is not the file that stored secrets are sealed under: its key 1 opens none of them."
+    )
+    assert secrets_of(superuser_url) == stored
+    assert list(read_keys(file)) == [1]
+    await tried(them, asked(simulator), new_keys=True)
+    assert list(read_keys(file)) == [1, 2]
+    assert number_of(secrets_of(superuser_url)[0][name == WORKER]) == 2, "not under a number that means another key"
+    file.write_bytes(right)
+    assert "does not hold key 2" in await refusal(them, asked(simulator))
+
+
+async def test_what_was_never_sealed_is_sealed_by_connecting_again(
+    them: Operator, simulator: Simulator, superuser_url: str
+) -> None:
+    """A database of the first migration holds both in the clear, and no machine has a key file."""
+    await tried(them, asked(simulator))
+    for name in (WEB, WORKER):
+        key_file(them.keys, name).unlink()
+    with psycopg.connect(superuser_url) as conn:
+        conn.execute("UPDATE connection SET client_secret = 'in the clear', access_token = 'dG9rOmNsZWFy'")
+    place = f"us1.{APP} connection.access_token"
+    with pytest.raises(SteelyardError) as refused:
+        Keys(key_file(them.keys, WORKER)).unseal("dG9rOmNsZWFy", place)
+    assert str(refused.value) == (
+        f"{place} is not sealed: connect the workspace again with `steelyard connect intercom`, which seals it"
+    )
+    assert "not sealed: connect again" in (await them.type("secrets", "show", COLUMNS="200")).out
+    done = await them.connect()
+    assert done.status == 0, done.err
+    [(secret, token)] = secrets_of(superuser_url)
+    assert Keys(key_file(them.keys, WEB)).unseal(secret, f"us1.{APP} connection.client_secret") == (
+        simulator.config.client_secret
+    )
+    assert Keys(key_file(them.keys, WORKER)).unseal(token, place) == simulator.config.token
+    assert "not sealed" not in (await them.type("secrets", "show", COLUMNS="200")).out
 
 
 @pytest.mark.parametrize("spoilt", [lambda file: file.chmod(0o644), lambda file: file.write_text("1 spoilt\n")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import time
 from base64 import urlsafe_b64encode
@@ -16,7 +17,6 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from stranger import APP, Operator, until
 
 from steelyard import config
 from steelyard.demo.intercom import Simulator, people
@@ -26,7 +26,8 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.secrets import key_files, rotate
 from steelyard.routing.connections import secret_place, token_place
 from steelyard.store.database import Database
-from steelyard.store.keys import WEB, WORKER, Keys, key_file, number_of, read_keys
+from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, number_of, read_keys
+from stranger import APP, Operator, until
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 APPS = ("aaa", "bbb", "ccc")
@@ -142,8 +143,12 @@ async def test_show_counts_and_shows_no_key(
     await rotate(settings(app_url, keys), only_add=True, forget_old=False)
     shown = await them.type("secrets", "show", "--json")
     assert shown.status == 0, shown.err
-    each = {"keys": [1, 2], "newest": 2, "sealed": {"1": 3}, "missing": []}
-    assert json.loads(shown.out) == [{"file": str(key_file(keys, name))} | each for name in (WEB, WORKER)]
+    each = {"keys": [1, 2], "newest": 2, "sealed": {"1": 3}, "missing": [], "other": []}
+    told = json.loads(shown.out)
+    marks = [file.pop("fingerprints") for file in told]
+    assert told == [{"file": str(key_file(keys, name))} | each for name in (WEB, WORKER)]
+    assert [list(file) for file in marks] == [["1", "2"]] * 2
+    assert len({mark for file in marks for mark in file.values() if re.fullmatch("[0-9a-f]{8}", mark)}) == 4
     for name in (WEB, WORKER):
         for key in read_keys(key_file(keys, name)).values():
             assert urlsafe_b64encode(key).decode() not in shown.out
@@ -151,7 +156,25 @@ async def test_show_counts_and_shows_no_key(
     async with Database.open(app_url) as database:
         worker = (await key_files(database, keys))[1]
     assert (worker.known, worker.missing, worker.sealed) == (None, [1], {1: 3})
-    assert "not on this machine" in (await them.type("secrets", "show", COLUMNS="200")).out
+    in_words = (await them.type("secrets", "show", COLUMNS="200")).out
+    assert "not on this machine" in in_words
+    assert marks[0]["1"] in in_words
+
+
+async def test_two_machines_compare_their_files_by_fingerprint(
+    app_url: str, keys: Path, cell: list[WorkspaceId], tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(keys, tmp_path / "copied"))
+    made = Path(shutil.copytree(keys, tmp_path / "made"))
+    key_file(made, WORKER).unlink()
+    add_key(key_file(made, WORKER))
+    async with Database.open(app_url) as database:
+        here, there, elsewhere = [await key_files(database, each) for each in (keys, copied, made)]
+    assert [each.known for each in here] == [each.known for each in there]
+    assert [each.other for each in (*here, *there)] == [frozenset()] * 4
+    assert here[0].known == elsewhere[0].known
+    assert here[1].known != elsewhere[1].known
+    assert (elsewhere[0].other, elsewhere[1].other) == (frozenset(), {1})
 
 
 # With real processes

@@ -23,17 +23,21 @@ app.add_typer(secrets_app, name="secrets")
 
 @secrets_app.command("show")
 def secrets_show(as_json: AsJson = False) -> None:
-    """Show which keys there are and how many secrets are sealed under each; never a key or a secret."""
+    """Show which keys there are and how many secrets are sealed under each; never a key or a secret.
+
+    The same key has the same fingerprint on every machine.
+    """
     files = run(secrets.show(config.load()))
     if as_json:
         sys.stdout.write(json.dumps([_plain(each) for each in files]) + "\n")
         return
-    table = Table("key file", "key", "secrets sealed", "")
+    table = Table("key file", "key", "fingerprint", "secrets sealed", "")
     for each in files:
         if each.known is None:
-            table.add_row(str(each.file), "", "", "not on this machine")
+            table.add_row(str(each.file), "", "", "", "not on this machine")
         for number in sorted({*(each.known or ()), *each.sealed}):
-            table.add_row(str(each.file), str(number or "–"), str(each.sealed.get(number, 0)), _said(each, number))
+            mark, count = (each.known or {}).get(number, ""), each.sealed.get(number, 0)
+            table.add_row(str(each.file), str(number or "–"), mark, str(count), _said(each, number))
     out.print(table)
 
 
@@ -70,9 +74,11 @@ def _plain(each: KeyFile) -> dict[str, object]:
     return {
         "file": str(each.file),
         "keys": None if each.known is None else sorted(each.known),
+        "fingerprints": {str(number): mark for number, mark in sorted((each.known or {}).items())},
         "newest": each.newest or None,
         "sealed": {str(number): count for number, count in sorted(each.sealed.items())},
         "missing": each.missing,
+        "other": sorted(each.other),
     }
 
 
@@ -81,4 +87,6 @@ def _said(each: KeyFile, number: int) -> str:
         return "not sealed: connect again"
     if number in each.missing:
         return "missing: restore the file, or connect again"
+    if number in each.other:
+        return "another key sealed these: copy the file from the machine that has it"
     return "seals" if number == each.newest else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from steelyard.store.keys import (
     WORKER,
     Keys,
     add_key,
+    fingerprint,
     forget_keys,
     key_file,
     make_first_key,
@@ -32,15 +33,17 @@ class KeyFile(NamedTuple):
     """One key file, as this machine has it, and what the database holds of it."""
 
     file: Path
-    known: frozenset[int] | None
-    """The numbers of its keys; None where this machine has no such file."""
+    known: Mapping[int, str] | None
+    """The fingerprints of its keys by number; None where this machine has no such file."""
     sealed: Mapping[int, int]
     """How many stored secrets are sealed under each number; 0 stands for those that never were sealed."""
+    other: frozenset[int]
+    """The numbers under which it holds another key than the one that sealed: it does not open what is stored."""
 
     @property
     def missing(self) -> list[int]:
         """The numbers that stored secrets are sealed under and that this file does not hold."""
-        return sorted(self.sealed.keys() - (self.known or frozenset()) - {0})
+        return sorted(self.sealed.keys() - (self.known or {}).keys() - {0})
 
     @property
     def newest(self) -> int:
@@ -50,7 +53,7 @@ class KeyFile(NamedTuple):
     @property
     def rotated(self) -> bool:
         """Whether the newest key is in use, and no older one of this file is: there is nothing to go on with."""
-        return self.sealed.keys() & (self.known or frozenset()) == {self.newest}
+        return self.sealed.keys() & (self.known or {}).keys() == {self.newest}
 
 
 class Rotation(NamedTuple):
@@ -72,31 +75,56 @@ async def show(settings: Settings) -> list[KeyFile]:
 
 async def key_files(database: Database, folder: Path) -> list[KeyFile]:
     """The key files in `folder`, the web's first. Raises KeyFileError where one is there and cannot be read."""
-    counts: dict[str, Counter[int]] = {name: Counter() for name in NAMES}
+    stored: dict[str, list[tuple[str, str]]] = {name: [] for name in NAMES}
     for workspace in await workspaces(database):
+        places = (secret_place(workspace), token_place(workspace))
         async with database.transaction(workspace) as conn:
-            stored = await read_sealed(conn, workspace)
-        for name, value in zip(NAMES, stored or (), strict=False):
-            counts[name][number_of(value) or 0] += 1
-    return [_look(key_file(folder, name), counts[name]) for name in NAMES]
+            sealed = await read_sealed(conn, workspace)
+        for name, value, place in zip(NAMES, sealed or (), places, strict=False):
+            stored[name].append((value, place))
+    return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
-def _look(file: Path, sealed: Mapping[int, int]) -> KeyFile:
-    return KeyFile(file, frozenset(read_keys(file)) if file.exists() else None, sealed)
+def _look(file: Path, stored: Sequence[tuple[str, str]]) -> KeyFile:
+    """The file, beside what is stored: sealed values and their places."""
+    sealed = Counter(number_of(value) or 0 for value, _ in stored)
+    if not file.exists():
+        return KeyFile(file, None, sealed, frozenset())
+    known, keys = {number: fingerprint(key) for number, key in read_keys(file).items()}, Keys(file)
+    opened = {number for value, place in stored if (number := number_of(value)) in known and _opens(keys, value, place)}
+    return KeyFile(file, known, sealed, frozenset(sealed.keys() & known.keys() - opened))
+
+
+def _opens(keys: Keys, sealed: str, place: str) -> bool:
+    try:
+        keys.unseal(sealed, place)
+    except KeyFileError:
+        return False
+    return True
 
 
 def make_ready(files: list[KeyFile], new_keys: bool) -> None:
     """Makes the key files of a cell that has none. Raises KeyFileError where stored secrets are sealed under keys that
     are missing, unless `new_keys` says to go on with a fresh key: they stay closed until they are entered again.
+
+    Raises it, too, where a file holds another key of the same number: what it sealed would open nowhere else.
     """
     for each in files:
+        if each.other and not new_keys:
+            raise KeyFileError(
+                f"{each.file} is not the file that stored secrets are sealed under: its key"
+                f" {', '.join(map(str, sorted(each.other)))} opens none of them. Copy it from the machine that has it"
+                " (compare `steelyard secrets show` on both); if it is lost for good, connect each workspace again with"
+                " --new-keys"
+            )
         if each.missing and not new_keys:
             raise KeyFileError(
                 f"{_unopened(each)}. Restore the file, or copy it from the machine that has it; if it is lost for"
                 " good, connect each workspace again with --new-keys"
             )
-        if each.missing and each.newest <= max(each.missing):
-            add_key(each.file, above=max(each.missing))
+        lost = {*each.missing, *each.other}
+        if lost and each.newest <= max(lost):
+            add_key(each.file, above=max(lost))
         elif each.known is None:
             make_first_key(each.file)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Collection, Generator, Mapping
@@ -25,6 +26,7 @@ WEB, WORKER = "web", "worker"
 """The two key files, `web.keys` and `worker.keys`. A machine that only serves the web has no `worker.keys`."""
 
 _FORMAT: Final = "s1"
+_FINGERPRINT: Final = b"steelyard key fingerprint "
 _NONCE = 12
 
 
@@ -112,6 +114,11 @@ def read_keys(file: Path) -> dict[int, bytes]:
             f"{file} is not a key file: each line is a number and a key. Restore it from where you keep it"
         )
     return found
+
+
+def fingerprint(key: bytes) -> str:
+    """Eight hexadecimal digits that tell two keys apart, and nothing of the key."""
+    return hashlib.sha256(_FINGERPRINT + key).hexdigest()[:8]
 
 
 def add_key(file: Path, above: int = 0) -> int:

@@ -64,7 +64,8 @@ def test_paused_no_team_is_on_and_resumed_the_same_ones_are(switch: Switch) -> N
 
 
 @pytest.mark.parametrize(
-    "code", ["", "on", "pause ", "back", "back-", "back-7.", "back-7", "back-7-from-", "on--1", "on-1.5", "off-1", "on-all-x"]
+    "code",
+    ["", "on", "pause ", "back", "back-", "back-7.", "back-7", "back-7-from-", "on--1", "on-1.5", "off-1", "on-all-x"],
 )
 def test_what_is_no_code_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="no"):

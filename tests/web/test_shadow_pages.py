@@ -260,7 +260,12 @@ async def test_a_notice_that_no_longer_holds_is_not_told(client: httpx.AsyncClie
     answer = await press(client, f"on-{SUPPORT}")
     await press(client, "shadow-all")
     assert "Undo" not in (await client.get(answer.headers["location"])).text
-    for made_up in ("done=on-all&was=none", "done=pause", "done=%3Cb%3E&was=all", "done=back-all-from-none&was=none-paused"):
+    for made_up in (
+        "done=on-all&was=none",
+        "done=pause",
+        "done=%3Cb%3E&was=all",
+        "done=back-all-from-none&was=none-paused",
+    ):
         assert "Undo" not in (await client.get(f"/switch?{made_up}")).text
 
 

@@ -1,10 +1,12 @@
 """The desk: what a workspace looks like now, read in one transaction. Views know no language; templates do."""
 
+import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, LiteralString, NamedTuple
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
@@ -24,6 +26,19 @@ from steelyard.web.pages import Place
 MOST_WAITING = 30
 MOST_ENTRIES = 14
 
+TODAY: LiteralString = (
+    "SELECT count(*) AS decisions, percentile_cont(0.5) WITHIN GROUP"
+    " (ORDER BY extract(epoch FROM settled_at - at)) FILTER (WHERE outcome = 'delivered') AS delivery"
+    " FROM decision WHERE workspace = %s AND at >= date_trunc('day', %s::timestamptz, 'UTC')"
+)
+"""Decisions since midnight UTC, and the median of seconds until Intercom had them."""
+
+_LAST_WEBHOOK: LiteralString = (
+    "SELECT received_at FROM inbox WHERE workspace = %s AND topic NOT LIKE 'steelyard.%%'"
+    " ORDER BY received_at DESC LIMIT 1"
+)
+"""What Steelyard tells itself goes through the inbox, too."""
+
 
 class Carried(NamedTuple):
     """An open conversation on somebody's rail."""
@@ -36,7 +51,8 @@ class Carried(NamedTuple):
 class Row(NamedTuple):
     """An engineer and what they carry. `score` is what their load counts as: load ÷ capacity.
 
-    `shadowed` are conversations that nobody has yet and that Steelyard would give them. They do not count.
+    `shadowed` are conversations that nobody has yet and that Steelyard would give them. They count for further
+    decisions in the shadow only.
     """
 
     person: Person
@@ -191,21 +207,27 @@ async def read_desk(database: Database, workspace: WorkspaceId, now: datetime) -
     async with database.transaction(workspace) as connection:
         policy = await policy_in_force(connection, workspace)
         people = await _engineers(connection)
-        opened = await _opened(connection)
+        texts = await _texts(connection)
         teams = await _teams(connection)
         place = await read_place(connection, workspace)
         reach = await read_reach(connection, workspace)
         entries = await read_entries(connection, MOST_ENTRIES)
-        today = await _today(connection, now)
-        webhook = await one(connection, "SELECT received_at FROM inbox ORDER BY received_at DESC LIMIT 1", [])
+        today = await one(connection, TODAY, [workspace, now]) or {"decisions": 0, "delivery": None}
+        webhook = await one(connection, _LAST_WEBHOOK, [workspace])
         aside = await one(connection, "SELECT count(*) AS number FROM inbox WHERE outcome = 'aside'", [])
-    available, away, gone = _roster(people, opened, policy, now)
-    waiting = [each for each in opened if each.owner is None]
-    free = frozenset(row.person.id for row in available)
-    figures = _figures(available, opened, waiting, today, webhook["received_at"] if webhook else None)
-    names = {engineer.id: name for engineer, name, _ in people}
-    queue = tuple(_waiting(each, policy, teams, free, names) for each in waiting[:MOST_WAITING])
-    return Desk(place, now, reach, figures, available, away, gone, queue, entries, aside["number"] if aside else 0)
+
+    def lay_out() -> Desk:
+        opened = [_opened(*each) for each in texts]
+        available, away, gone = _roster(people, opened, policy, now)
+        waiting = [each for each in opened if each.owner is None]
+        free = frozenset(row.person.id for row in available)
+        figures = _figures(available, opened, waiting, today, webhook["received_at"] if webhook else None)
+        names = {engineer.id: name for engineer, name, _ in people}
+        queue = tuple(_waiting(each, policy, teams, free, names) for each in waiting[:MOST_WAITING])
+        return Desk(place, now, reach, figures, available, away, gone, queue, entries, aside["number"] if aside else 0)
+
+    # Thousands of conversations take a while: what runs in the same loop, webhooks above all, goes on meanwhile.
+    return await asyncio.to_thread(lay_out)
 
 
 def _roster(
@@ -334,15 +356,18 @@ async def _engineers(connection: AsyncConnection[Any]) -> list[tuple[Engineer, s
     return [(codec.engineer(row["engineer"], row["value"]), row["name"], row["zone"]) for row in found]
 
 
-async def _opened(connection: AsyncConnection[Any]) -> list[_Open]:
-    """Every open conversation, the oldest first, with the contact's name while it is kept."""
-    found = await rows(
-        connection,
-        "SELECT conversation.value, since, coalesce(contact, '') AS contact"
+async def _texts(connection: AsyncConnection[Any]) -> list[tuple[str, datetime, str]]:
+    """Every open conversation, the oldest first: still as text, since when, the contact's name while it is kept."""
+    found = await connection.execute(
+        "SELECT conversation.value::text, since, coalesce(contact, '')"
         " FROM conversation LEFT JOIN conversation_text USING (workspace, conversation)"
-        " WHERE open ORDER BY since, conversation",
+        " WHERE open ORDER BY since, conversation"
     )
-    return [_Open(codec.conversation(row["value"]), row["since"], row["contact"]) for row in found]
+    return await found.fetchall()
+
+
+def _opened(text: str, since: datetime, contact: str) -> _Open:
+    return _Open(codec.conversation(json.loads(text)), since, contact)
 
 
 async def _teams(connection: AsyncConnection[Any]) -> dict[int, _Team]:
@@ -351,15 +376,3 @@ async def _teams(connection: AsyncConnection[Any]) -> dict[int, _Team]:
         "SELECT team, members, coalesce(name, '') AS name FROM team LEFT JOIN team_name USING (workspace, team)",
     )
     return {row["team"]: _Team(row["name"], frozenset(row["members"])) for row in found}
-
-
-async def _today(connection: AsyncConnection[Any], now: datetime) -> Mapping[str, Any]:
-    """Decisions since midnight UTC, and the median of seconds until Intercom had them."""
-    found = await one(
-        connection,
-        "SELECT count(*) AS decisions, percentile_cont(0.5) WITHIN GROUP"
-        " (ORDER BY extract(epoch FROM settled_at - at)) FILTER (WHERE outcome = 'delivered') AS delivery"
-        " FROM decision WHERE at >= date_trunc('day', %s::timestamptz, 'UTC')",
-        [now],
-    )
-    return found or {"decisions": 0, "delivery": None}

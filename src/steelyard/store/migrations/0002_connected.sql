@@ -25,6 +25,7 @@ ALTER TABLE decision
     ADD COLUMN instead_exclusions integer,
     ADD COLUMN winner_load_then integer;
 CREATE INDEX decision_compared ON decision (workspace, settled_at) WHERE outcome = 'compared';
+CREATE INDEX decision_age ON decision (workspace, at);
 
 -- Payloads that could not be handled: outcome `aside`, until they are tried again.
 CREATE INDEX inbox_aside ON inbox (workspace, seq) WHERE outcome = 'aside';

@@ -21,12 +21,15 @@ import procrastinate
 import psycopg
 import pytest
 from procrastinate.jobs import Job
+from structlog.testing import capture_logs
 
+from steelyard.jobs import app as jobs_app
 from steelyard.jobs import heartbeat
 from steelyard.jobs.app import defer_all, job_app, run_worker, workers_of
 from steelyard.jobs.heartbeat import LIMIT
 from steelyard.jobs.rescue import STALE, rescue, rescue_once
 from steelyard.jobs.retry import Retry
+from steelyard.kit.errors import RemoteError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database, advice_on
 
@@ -177,6 +180,46 @@ async def test_without_a_hint_the_poll_finds_it(database: Database, app_url: str
             await quiet.configure(connection=conn).defer_async()
         assert await until(ran.is_set, 10) < 5
         await cancelled(worker)
+
+
+async def test_a_job_that_fails_is_told_of_now_and_then_and_without_secrets(
+    app_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_app, "_told", {})
+    app = job_app(app_url, size=3)
+    errors = {"ours": RemoteError("Intercom does not answer: wait"), "theirs": ValueError("the token is dG9rZW4")}
+
+    for name, error in errors.items():
+
+        @app.task(name=name, queue="q")
+        async def fail(conversation: int, error: Exception = error) -> None:
+            raise error
+
+    async def have_failed(number: int) -> bool:
+        return [job.status for job in await jobs_of(app)] == ["failed"] * number
+
+    with capture_logs() as logs:
+        async with app.open_async():
+            for n in range(1, 4):
+                for name in errors:
+                    await app.configure_task(name).defer_async(conversation=n)
+            worker = asyncio.create_task(run_worker(app, ["q"], 1))
+            await until(lambda: have_failed(6), 20)
+            told = [each for each in logs if each["event"] == "job.failed"]
+            passed = time.monotonic() + 10
+            monkeypatch.setattr(jobs_app, "time", SimpleNamespace(monotonic=lambda: passed))
+            await app.configure_task("ours").defer_async(conversation=4)
+            await until(lambda: have_failed(7), 20)
+            await cancelled(worker)
+    again = [each for each in logs if each["event"] == "job.failed"][len(told) :]
+    assert [(each["task"], each["conversation"], each["error"], each["log_level"]) for each in told] == [
+        ("ours", 1, "RemoteError", "warning"),
+        ("theirs", 1, "ValueError", "warning"),
+    ]
+    assert told[0]["advice"] == "Intercom does not answer: wait"
+    assert "report it" in told[1]["advice"]
+    assert [each["conversation"] for each in again] == [4]
+    assert "dG9rZW4" not in str(logs)
 
 
 async def cut_again_and_again(database: Database, app_url: str, superuser_url: str, times: int) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 
 import procrastinate
 import procrastinate.exceptions
 import psycopg
+import structlog
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
@@ -24,6 +27,7 @@ from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
+from steelyard.kit.errors import SteelyardError
 from steelyard.store import database
 from steelyard.store.database import Pool, advice_on, end_if_cancelled
 from steelyard.store.migrate import said
@@ -38,6 +42,11 @@ CONNECTING: dict[str, Any] = {
 """How connections are made that do not wait for the disk."""
 
 _POLL = 0.5
+_TELL_EVERY = 10.0
+_told: dict[tuple[str, str], float] = {}
+"""When it was last told of a task and a class of error that it failed."""
+
+log = structlog.get_logger()
 _log = logging.getLogger(__name__)
 
 
@@ -173,7 +182,7 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
 
 
 async def _when_done(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
-    """Runs a job and sees to what Procrastinate leaves open after it.
+    """Runs a job, tells when it fails, and sees to what Procrastinate leaves open after it.
 
     The next job of its lock was not ready before, and nobody tells when it is: so the worker looks. And where the end
     of a job could not be written down, it would stay with this living worker for ever: so the worker gives up its
@@ -189,7 +198,23 @@ async def _when_done(run: Callable[[], Awaitable[Any]], context: JobContext, wor
     task = asyncio.current_task()
     if task is not None:
         task.add_done_callback(after)
-    return await run()
+    try:
+        return await run()
+    except Exception as error:
+        _tell(context.job, error)
+        raise
+
+
+def _tell(job: Job, error: Exception) -> None:
+    """Warns that a job failed, once in _TELL_EVERY for each task and class of error; says only what holds no secret."""
+    kind, now = type(error).__name__, time.monotonic()
+    if now - _told.get((job.task_name, kind), -inf) < _TELL_EVERY:
+        return
+    _told[job.task_name, kind] = now
+    advice = "it is a mistake of the program: report it with this line"
+    if isinstance(error, SteelyardError | psycopg.Error):
+        advice = advice_on(error)
+    log.warning("job.failed", **{**job.task_kwargs, "task": job.task_name, "job": job.id}, error=kind, advice=advice)
 
 
 async def _autocommit(conn: AsyncConnection[Any]) -> None:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from desk_seed import Desk
 from shadow_seed import switch
+from steelyard.cli import switching as cli
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import WorkspaceId
@@ -73,6 +74,28 @@ async def test_what_is_unknown_or_ambiguous_is_refused_with_the_list(
     for listed in ("Support (6)", "Premium (7)", "premium (8)", "conversations without a team (0)"):
         assert listed in str(refused.value)
     assert on(await switching.show(settings, None)) == [], "nothing was changed"
+
+
+async def test_a_name_is_no_command_to_the_terminal(
+    desk: Desk, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "Bell\x1b]0;owned\x07\x1b[2J"
+    await desk.team(9, odd, 1)
+    async with desk.database.transaction(desk.workspace) as conn:
+        await conn.execute("UPDATE team_name SET distribution = E'\\x1b[31m' WHERE team = 9")
+    told = await switching.show(settings, None)
+    cli._say(told, as_json=False)
+    said = capsys.readouterr().out
+    assert "Bell?]0;owned" in said
+    assert "Intercom itself assigns in Bell" in said
+    assert not {each for each in said if not each.isprintable()} - {"\n"}
+    with pytest.raises(ConfigError, match="no team is called Sales") as refused:
+        switching.team_of(told.teams, "Sales\x1b[2J")
+    assert "Bell?]0;owned" in str(refused.value)
+    assert str(refused.value).isprintable()
+    assert switching.team_of(told.teams, odd) == switching.team_of(told.teams, switching.name_of(told.teams[0])) == 9
+    with pytest.raises(ConfigError, match="no team is called"):
+        switching.team_of(told.teams, "")
 
 
 async def typed(url: str, *words: str) -> tuple[int, str, str]:

@@ -24,9 +24,7 @@ from steelyard.kit.errors import ConfigError
 from steelyard.operations import connecting
 from steelyard.operations.checking import PERMISSIONS, Asked, shown
 from steelyard.operations.connecting import Connected, topics
-
-BALANCED = {"round_robin": "round robin", "load_balanced": "balanced"}
-"""How Intercom itself may assign in a team, in its own words for people."""
+from steelyard.routing.switch import assigns_itself, way_of
 
 connect_app = typer.Typer(help="Connect a workspace to this cell.", no_args_is_help=True)
 app.add_typer(connect_app, name="connect")
@@ -179,9 +177,10 @@ def _print_attributes(connected: Connected) -> None:
 
 def _print_balanced(connected: Connected) -> None:
     for team in connected.overview.teams:
-        if team.distribution in BALANCED:
+        if assigns_itself(team.distribution):
+            way = shown(way_of(team.distribution))
             _line(
-                f"\nCareful: Intercom itself assigns in the team {shown(team.name)} ({BALANCED[team.distribution]})."
+                f"\nCareful: Intercom itself assigns in the team {shown(team.name)} ({way})."
                 " Before you switch it on, set its assignment method to manual in Intercom's team settings, or both"
                 " will assign."
             )

@@ -15,8 +15,10 @@ from steelyard.cli.base import AsJson, InWorkspace, app, out
 from steelyard.jobs.processes import run
 from steelyard.kit.errors import ConfigError
 from steelyard.operations import switching
+from steelyard.operations.checking import shown
 from steelyard.operations.switching import Shown, name_of
 from steelyard.routing.shadow import Tally
+from steelyard.routing.switch import Reach, way_of
 from steelyard.routing.switch_page import TeamRow
 from steelyard.routing.switching import Verb
 from steelyard.web.data import plain
@@ -69,13 +71,13 @@ def _change(verb: Verb, teams: list[str] | None, all_teams: bool, workspace: str
     _say(run(switching.change(config.load(), workspace, verb, teams or None)), as_json)
 
 
-def _say(shown: Shown, as_json: bool) -> None:
+def _say(state: Shown, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(plain(shown)) + "\n")
+        sys.stdout.write(json.dumps(plain(state)) + "\n")
         return
-    out.print(f"{shown.workspace}: {_in_a_sentence(shown)}")
+    out.print(f"{state.workspace}: {_in_a_sentence(state.reach)}")
     table = Table("Team", "Id", "", "Engineers", "Waiting", "Compared in 7 days")
-    for each in shown.teams:
+    for each in state.teams:
         table.add_row(
             escape(name_of(each)),
             str(each.team),
@@ -85,13 +87,12 @@ def _say(shown: Shown, as_json: bool) -> None:
             _compared(each.tally) if each.tally is not None else "",
         )
     out.print(table)
-    for each in shown.teams:
+    for each in state.teams:
         if each.raced:
             out.print(_warning(each))
 
 
-def _in_a_sentence(shown: Shown) -> str:
-    reach = shown.reach
+def _in_a_sentence(reach: Reach) -> str:
     if reach.paused:
         since = f" since {reach.paused_at:%Y-%m-%d %H:%M:%S} UTC" if reach.paused_at is not None else ""
         return f"paused{since}. Nothing is written to Intercom until `steelyard switch resume`."
@@ -109,7 +110,8 @@ def _compared(tally: Tally) -> str:
 
 
 def _warning(team: TeamRow) -> str:
+    way = shown(way_of(team.distribution))
     return (
-        f"[bold]Intercom itself assigns in {escape(name_of(team))}[/bold] ({escape(team.distribution)}): in Intercom's"
+        f"[bold]Intercom itself assigns in {escape(name_of(team))}[/bold] ({escape(way)}): in Intercom's"
         " settings for team inboxes, set the team to manual before you switch it on here."
     )

@@ -20,7 +20,7 @@ from steelyard.routing import alarms
 from steelyard.routing.connections import overview, read_token, secret_place
 from steelyard.routing.health import Thresholds, judge
 from steelyard.routing.rows import one
-from steelyard.routing.switch import read_switch
+from steelyard.routing.switch import assigns_itself, read_switch, way_of
 from steelyard.routing.watch import read_figures
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
@@ -32,7 +32,6 @@ READ_LATELY = 900
 CLOCK_OFF = 30.0
 """Seconds that this machine's clock may differ from Intercom's, whose times are whole seconds."""
 
-_BALANCED = {"round_robin": "round robin", "load_balanced": "balanced"}
 _RECONNECT = "Run `steelyard connect intercom`, which stores it anew."
 
 
@@ -117,11 +116,11 @@ class Patient:
             known = (await overview(conn, self._workspace)).teams
         if switch.paused:
             return [warn("teams", "Steelyard is paused here: it decides and writes nothing.", "See the switch page.")]
-        both = [each for each in known if each.distribution in _BALANCED and switch.routes(TeamId(each.team))]
+        both = [each for each in known if assigns_itself(each.distribution) and switch.routes(TeamId(each.team))]
         return [
             warn(
                 "teams",
-                f"Intercom assigns in team {each.team} ({_BALANCED[each.distribution]}), and so does Steelyard.",
+                f"Intercom assigns in team {each.team} ({shown(way_of(each.distribution))}), and so does Steelyard.",
                 "Set that team's assignment method in Intercom to manual.",
             )
             for each in both

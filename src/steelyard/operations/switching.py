@@ -10,6 +10,7 @@ from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.kit.instants import moment
+from steelyard.operations.checking import shown
 from steelyard.operations.database import named, opened
 from steelyard.routing.switch import Reach, change_switch, read_reach, read_switch
 from steelyard.routing.switch_page import TeamRow, read_rows
@@ -52,18 +53,23 @@ async def change(settings: Settings, wanted: str | None, verb: Verb, teams: Sequ
 
 def team_of(known: Sequence[TeamRow], wanted: str) -> TeamId:
     """The team that is called `wanted`, or has it as its id. Raises ConfigError with all there are."""
-    found = [each for each in known if wanted.casefold() == name_of(each).casefold() or wanted == str(each.team)]
+    found = [each for each in known if wanted and wanted.casefold() in _names(each)]
     if len(found) == 1:
         return TeamId(found[0].team)
     listed = "; ".join(f"{name_of(each)} ({each.team})" for each in known)
     if not found:
-        raise ConfigError(f"no team is called {wanted}. Name one of these, by name or id: {listed}")
-    raise ConfigError(f"{len(found)} teams are called {wanted}. Name the one you mean by its id: {listed}")
+        raise ConfigError(f"no team is called {shown(wanted)}. Name one of these, by name or id: {listed}")
+    raise ConfigError(f"{len(found)} teams are called {shown(wanted)}. Name the one you mean by its id: {listed}")
 
 
 def name_of(team: TeamRow) -> str:
-    """What people call it."""
-    return (team.name or f"team {team.team}") if team.team else WITHOUT_TEAM
+    """What people call it, for a terminal."""
+    return (shown(team.name) or f"team {team.team}") if team.team else WITHOUT_TEAM
+
+
+def _names(team: TeamRow) -> set[str]:
+    """All that it can be called: also the name that Intercom has, where that is none for a terminal."""
+    return {each.casefold() for each in (name_of(team), team.name, str(team.team))}
 
 
 async def _shown(database: Database, workspace: WorkspaceId) -> Shown:

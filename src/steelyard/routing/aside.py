@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from steelyard.kit.ids import WorkspaceId
-from steelyard.kit.instants import Micros, micros, moment
+from steelyard.kit.instants import Micros, moment
 from steelyard.routing import store
 from steelyard.routing.desk import read_place
 from steelyard.routing.rows import one, rows
@@ -99,14 +98,8 @@ async def try_again(
     return number
 
 
-def address(place: Place, tried_at: datetime) -> str:
-    """Where it is seen what became of what was tried again at `tried_at`."""
-    path = place.link("/aside")
-    return f"{path}{'&' if '?' in path else '?'}{urlencode({'tried': micros(tried_at)})}"
-
-
 def tried_in(query: Mapping[str, str]) -> datetime | None:
-    """The time in such an address; None where there is none."""
+    """When what an address asks about was tried again: `tried`, in microseconds; None where it asks about none."""
     tried = query.get("tried", "")
     usable = tried.isascii() and tried.isdigit() and len(tried) <= _LONGEST
     return moment(Micros(int(tried))) if usable else None

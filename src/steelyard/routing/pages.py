@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
 from steelyard.routing import health_pages, shadow_pages
-from steelyard.routing.aside import Aside, address, read_aside, seqs_in, tried_in, try_again
+from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in, try_again
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.rows import rows
@@ -109,7 +110,7 @@ class RoutingPages:
         await try_again(self._database, workspace, now, seqs)
         async with self._database.transaction(workspace) as connection:
             place = await read_place(connection, workspace)
-        return RedirectResponse(address(place, now), 303)
+        return RedirectResponse(place.link("/aside", tried=str(micros(now))), 303)
 
     async def _aside(self, request: Request) -> Aside:
         workspace = await self.required(request)

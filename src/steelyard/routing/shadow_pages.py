@@ -14,8 +14,8 @@ from steelyard.kit.scopes import Scope
 from steelyard.routing.desk import read_place
 from steelyard.routing.shadow import HEADER, Shadow, read_shadow, span_of
 from steelyard.routing.switch import change_switch
-from steelyard.routing.switch_page import SwitchPage, address, read_switch_page
-from steelyard.routing.switching import Change, change_of
+from steelyard.routing.switch_page import SwitchPage, read_switch_page
+from steelyard.routing.switching import Change, change_of, code_of
 from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import csv_text, plain
@@ -63,7 +63,7 @@ class ShadowPages:
         before, _ = await change_switch(self._database, workspace, change, micros(self._clock()))
         async with self._database.transaction(workspace) as connection:
             place = await read_place(connection, workspace)
-        return RedirectResponse(address(place, change, before), 303)
+        return RedirectResponse(place.link("/switch", done=change.code, was=code_of(before)), 303)
 
     async def _shadow(self, request: Request) -> Shadow:
         workspace = await self._workspace_of(request)

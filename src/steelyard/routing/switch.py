@@ -42,6 +42,20 @@ class Reach(NamedTuple):
         return "on" if self.without and self.on == self.teams else "part"
 
 
+_BY_HAND = ("", "manual")
+_WAYS = {"round_robin": "round robin", "load_balanced": "balanced"}
+
+
+def assigns_itself(distribution: str) -> bool:
+    """Whether Intercom itself assigns in a team that has this distribution. One that is not known here does, too."""
+    return distribution not in _BY_HAND
+
+
+def way_of(distribution: str) -> str:
+    """A team's distribution in Intercom's own words for people; as it is where it is not known here."""
+    return _WAYS.get(distribution, distribution)
+
+
 async def read_switch(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Switch:
     """For which teams Steelyard assigns. Raises ConfigError for a workspace that is not there."""
     row = await (

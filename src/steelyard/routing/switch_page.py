@@ -15,8 +15,8 @@ from steelyard.routing.desk import group_of, policy_in_force, read_place
 from steelyard.routing.model import NO_TEAM, Conversation, Switch
 from steelyard.routing.rows import rows
 from steelyard.routing.shadow import Tally, read_tallies
-from steelyard.routing.switch import Reach, read_reach, read_switch, read_teams
-from steelyard.routing.switching import Change, Verb, change_of, changed, code_of, switch_of
+from steelyard.routing.switch import Reach, assigns_itself, read_reach, read_switch, read_teams
+from steelyard.routing.switching import Change, Verb, change_of, changed, switch_of
 from steelyard.store.database import Database
 from steelyard.web.pages import Place
 
@@ -42,7 +42,7 @@ class TeamRow(NamedTuple):
     @property
     def raced(self) -> bool:
         """Whether Intercom would assign in it, too."""
-        return self.distribution not in ("", "manual")
+        return assigns_itself(self.distribution)
 
 
 class Done(NamedTuple):
@@ -118,12 +118,6 @@ async def _waiting(connection: AsyncConnection[Any]) -> Counter[int]:
 def _can_be_given(value: Conversation) -> bool:
     on_its_way = value.pending is not None and not value.pending.shadow
     return not value.ticket and value.failed is None and not on_its_way
-
-
-def address(place: Place, change: Change, before: Switch) -> str:
-    """Where it is told what was done, with the way back."""
-    path = place.link("/switch")
-    return f"{path}{'&' if '?' in path else '?'}done={change.code}&was={code_of(before)}"
 
 
 def _done(query: Mapping[str, str], switch: Switch, teams: Sequence[TeamRow], listed: Sequence[TeamId]) -> Done | None:

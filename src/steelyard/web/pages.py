@@ -31,9 +31,10 @@ class Place(NamedTuple):
     region: str
     workspace: str = ""
 
-    def link(self, path: str) -> str:
-        """The address of `path` in this workspace."""
-        return f"{path}?{urlencode({'workspace': self.workspace})}" if self.workspace else path
+    def link(self, path: str, **query: str) -> str:
+        """The address of `path` in this workspace, asked with `query`."""
+        asked = {"workspace": self.workspace, **query} if self.workspace else query
+        return f"{path}?{urlencode(asked)}" if asked else path
 
 
 @dataclass(frozen=True, slots=True)

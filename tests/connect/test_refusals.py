@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ from steelyard import config
 from steelyard.demo.intercom import Config, Simulator, running, shapes
 from steelyard.demo.intercom.model import Attribute
 from steelyard.kit.errors import SteelyardError
+from steelyard.main import shipped_policy
 from steelyard.operations.checking import Asked
 from steelyard.operations.connecting import connect
+from steelyard.routing.policy import parse
+from steelyard.store import migrate
+from steelyard.store.embedded import APP as APPLICATION
+from steelyard.store.embedded import OWNER
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, number_of, read_keys
+from steelyard.store.migrate import prepare, steps
 from stranger import APP, CONFIG, Operator, writes
 
 
@@ -234,30 +241,49 @@ async def test_a_key_file_with_the_right_number_and_another_key(
     assert "does not hold key 2" in await refusal(them, asked(simulator))
 
 
+@pytest.fixture
+def first_schema(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a database of the first migration: its workspace is connected, with both secrets in the clear."""
+    name = f"first_{os.getpid()}"
+    server.copy("template1", name)
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "steps", lambda: [step for step in steps() if step.number < 2])
+        prepare(server.url(OWNER, name), APPLICATION)
+    with psycopg.connect(server.url("postgres", name)) as conn:
+        text = shipped_policy()
+        adopted = [f"us1.{APP}", parse(text).digest]
+        conn.execute("INSERT INTO workspace (workspace, policy) VALUES (%s, %s)", adopted)
+        conn.execute("INSERT INTO policy (workspace, digest, text) VALUES (%s, %s, %s)", [*adopted, text])
+        conn.execute(
+            "INSERT INTO connection VALUES (%s, %s, 'Old', 'us', 'http://127.0.0.1:9', 'clear', 'dG9rOmNsZWFy', 1)",
+            [f"us1.{APP}", APP],
+        )
+    yield name
+    server.drop(name)
+
+
 async def test_what_was_never_sealed_is_sealed_by_connecting_again(
-    them: Operator, simulator: Simulator, superuser_url: str
+    them: Operator, simulator: Simulator, server: Any, first_schema: str
 ) -> None:
-    """A database of the first migration holds both in the clear, and no machine has a key file."""
-    await tried(them, asked(simulator))
-    for name in (WEB, WORKER):
-        key_file(them.keys, name).unlink()
-    with psycopg.connect(superuser_url) as conn:
-        conn.execute("UPDATE connection SET client_secret = 'in the clear', access_token = 'dG9rOmNsZWFy'")
+    url, owner = server.url(APPLICATION, first_schema), server.url(OWNER, first_schema)
+    said = await refusal(them, asked(simulator), DATABASE_URL=url)
+    assert "is older than this release, without connected" in said
+    assert "set DATABASE_OWNER_URL to the role that owns the tables and start once more, which migrates it" in said
+    prepare(owner, APPLICATION)
+    shown = await them.type("secrets", "show", DATABASE_URL=url, COLUMNS="200")
+    assert shown.out.count("not sealed: connect again") == 2, shown.err
     place = f"us1.{APP} connection.access_token"
     with pytest.raises(SteelyardError) as refused:
         Keys(key_file(them.keys, WORKER)).unseal("dG9rOmNsZWFy", place)
     assert str(refused.value) == (
         f"{place} is not sealed: connect the workspace again with `steelyard connect intercom`, which seals it"
     )
-    assert "not sealed: connect again" in (await them.type("secrets", "show", COLUMNS="200")).out
-    done = await them.connect()
-    assert done.status == 0, done.err
-    [(secret, token)] = secrets_of(superuser_url)
-    assert Keys(key_file(them.keys, WEB)).unseal(secret, f"us1.{APP} connection.client_secret") == (
-        simulator.config.client_secret
-    )
-    assert Keys(key_file(them.keys, WORKER)).unseal(token, place) == simulator.config.token
-    assert "not sealed" not in (await them.type("secrets", "show", COLUMNS="200")).out
+    done = await tried(them, asked(simulator), DATABASE_URL=url, DATABASE_OWNER_URL=owner)
+    assert not done.new
+    [(secret, token)] = secrets_of(server.url("postgres", first_schema))
+    web, worker = (Keys(key_file(them.keys, name)) for name in (WEB, WORKER))
+    assert web.unseal(secret, f"us1.{APP} connection.client_secret") == simulator.config.client_secret
+    assert worker.unseal(token, place) == simulator.config.token
 
 
 @pytest.mark.parametrize("spoilt", [lambda file: file.chmod(0o644), lambda file: file.write_text("1 spoilt\n")])

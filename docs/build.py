@@ -72,6 +72,7 @@ OWN = {
     "steelyard.gone": "a conversation that Steelyard looked for and that is no longer there",
     "steelyard.policy": "a policy that was put in force",
     "steelyard.roster": "all teammates and teams as Steelyard read them",
+    "steelyard.go_on": "that more conversations wait than one transaction decides",
     "steelyard.switch": "teams that were switched on or off, or a pause",
 }
 """What Steelyard's own jobs put into the inbox, for people."""

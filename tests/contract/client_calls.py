@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[Intercom], Awaitable[Any]]] = {
     "untag": lambda intercom: intercom.untag(17, 1, 86),
     "ticket": lambda intercom: intercom.ticket(17),
     "search_tickets": lambda intercom: _listed(intercom.search_tickets(OPEN)),
+    "open_tickets": lambda intercom: _listed(intercom.open_tickets()),
     "assign_ticket": lambda intercom: intercom.assign_ticket(17, 1, 7),
 }
 

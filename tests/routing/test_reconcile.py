@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from test_delivery import Stage, stage
 
-from steelyard.demo.intercom import conversations, people
+from steelyard.demo.intercom import conversations, people, shapes, tickets
 from steelyard.kit.ids import ConversationId
+from steelyard.routing import store
+from steelyard.routing.drift import Difference, difference
 from steelyard.routing.readings import Asked
 from steelyard.routing.reconcile import AT_ONCE
 
@@ -252,6 +254,27 @@ async def test_one_that_may_not_be_read_holds_up_no_other(stage: Stage) -> None:
     assert sorted(owner == other for owner in (await stage.bench.owners()).values()) == [False, True, True]
     await read(stage)
     assert set((await stage.bench.owners()).values()) == {other}
+
+
+async def test_tickets_in_the_list_are_left_alone(stage: Stage) -> None:
+    """A conversation that became a ticket keeps its id, and Intercom lists it among the conversations."""
+    written = [stage.writes(f"Our nameservers {n}") for n in range(3)]
+    kind = next(each for each in stage.world.ticket_types.values() if each.category == "Customer")
+    tickets.convert(stage.world, written[0], kind, next(iter(stage.world.ticket_states.values())), {})
+    lose_webhooks(stage)
+    await read(stage, "start")
+    assert (await stage.bench.owners()).keys() == {each.id for each in written[1:]}
+
+
+async def test_a_list_that_is_behind_is_no_drift(stage: Stage) -> None:
+    moved, *_ = await settled(stage)
+    item = shapes.conversation(moved, plain=True) | {"updated_at": moved.updated_at - 500, "admin_assignee_id": 7}
+    assert difference(await stored(stage, moved.id), item) is Difference.OTHER
+
+
+async def stored(stage: Stage, id: int) -> Any:
+    async with stage.bench.database.transaction(stage.bench.workspace) as conn:
+        return (await store.conversations(conn, stage.bench.workspace, [ConversationId(id)]))[ConversationId(id)]
 
 
 async def test_one_conversation_can_be_read_alone(stage: Stage) -> None:

@@ -10,7 +10,11 @@ from routing_world import switch
 
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import ConversationId, TeamId
+from steelyard.routing import codec
+from steelyard.routing.decide import MOST_AT_ONCE, apply
+from steelyard.routing.explain import explanation_of
 from steelyard.routing.model import NO_TEAM, Conversation, Exclusion, Switch
+from steelyard.routing.state import State
 
 
 def shaded(*routed: int, paused: bool = False) -> Core:
@@ -148,3 +152,61 @@ def test_a_switch_says_for_whom() -> None:
     assert Switch((TeamId(7),)).routes(TeamId(7))
     assert not Switch((TeamId(7),), paused=True).routes(TeamId(7))
     assert not Switch(()).routes(TeamId(7))
+
+
+def test_in_earnest_what_was_only_decided_in_the_shadow_weighs_on_nobody() -> None:
+    core = shaded(7)
+    for id in range(20, 26):
+        core.take(told(id, "user.created", id, team=8))
+    pending = [known(core, id).pending for id in range(20, 26)]
+    assert all(each is not None and each.shadow for each in pending)
+    assert {each.engineer for each in pending if each} == {2, 3}, "in the shadow they are spread all the same"
+    core.take(told(10, "user.created", 40, team=7, assignee=1))
+    core.take(told(11, "user.created", 41, team=7))
+    [(position, decision)] = core.decisions
+    assert (decision.winner, decision.winner_load) == (2, 0), "engineer 2 carries nothing that Intercom knows of"
+    before = State()
+    for recorded in core.ledger[: position - 1]:
+        apply(before, recorded.position, recorded.fact)
+    assert explanation_of(before, position, decision).identical
+
+
+def test_decisions_in_the_shadow_can_be_explained() -> None:
+    core = shaded()
+    for id in range(10, 14):
+        core.take(told(id, "user.created", id))
+    for each in core.ledger:
+        if each.fact.kind == "decision.made":
+            decision = codec.decision(json.loads(each.fact.data)["d"])
+            before = State()
+            for recorded in core.ledger[: each.position - 1]:
+                apply(before, recorded.position, recorded.fact)
+            assert explanation_of(before, each.position, decision, shadow=True).identical
+
+
+def test_of_many_that_wait_so_many_are_decided_at_once() -> None:
+    core = shaded()
+    for id in range(100, 100 + 2 * MOST_AT_ONCE + 7):
+        core.take(told(id, "user.created", 1, team=7))
+    changes = core.take(switch((7,), False, BEGAN + 10))
+    taken = []
+    while changes is not None:
+        taken.append(len(changes.decisions))
+        changes = core.take(b'{"topic": "steelyard.go_on"}') if changes.more else None
+    assert taken == [MOST_AT_ONCE, MOST_AT_ONCE, 7]
+    assert [decision.conversation for _, decision in core.decisions] == sorted(range(100, 100 + 2 * MOST_AT_ONCE + 7))
+
+
+def test_a_ticket_stays_one_whatever_shows_it_as_a_conversation() -> None:
+    core = Core().take_all([roster([admin(id) for id in ENGINEERS])])
+    item = {
+        "type": "ticket",
+        "id": "9",
+        "open": True,
+        "admin_assignee_id": 0,
+        "ticket_state": {"category": "submitted"},
+    }
+    core.take(notification("ticket.created", item, "t", BEGAN + 1))
+    core.take(told(9, "user.replied", 5))
+    assert known(core, 9).ticket
+    assert core.decisions == []

@@ -12,13 +12,18 @@ from steelyard.routing.model import ENGINE, Candidate, Choice, Exclusion, Match
 from steelyard.routing.state import RECORD, Standing, State
 
 
-def choose(state: State, team: TeamId | None, matches: tuple[Match, ...], policy: str) -> Choice | None:
-    """The choice for a conversation of `team` (None: anybody's) under the policy with that digest; None: nobody can."""
-    best = _best_two(state, team)
+def choose(
+    state: State, team: TeamId | None, matches: tuple[Match, ...], policy: str, *, shadow: bool = False
+) -> Choice | None:
+    """The choice for a conversation of `team` (None: anybody's) under the policy with that digest; None: nobody can.
+
+    In earnest, what was only decided in the shadow weighs on nobody.
+    """
+    best = _best_two(state, team, shadow)
     if not best:
         return None
-    winner, runner_up = _candidate(state, best[0]), _candidate(state, best[1]) if len(best) > 1 else None
-    return Choice(winner, runner_up, digest(state.records(team), matches, policy))
+    winner, *others = (_candidate(state, each, shadow) for each in best)
+    return Choice(winner, others[0] if others else None, digest(state.records(team, shadow=shadow), matches, policy))
 
 
 def digest(records: bytes | bytearray, matches: tuple[Match, ...], policy: str) -> bytes:
@@ -33,13 +38,15 @@ def pack(candidates: Iterable[Candidate]) -> bytes:
     return b"".join(RECORD.pack(*each) for each in candidates)
 
 
-def _best_two(state: State, team: TeamId | None) -> list[Standing]:
+def _best_two(state: State, team: TeamId | None, shadow: bool) -> list[Standing]:
+    ranked = state.ranked(shadow=shadow)
     if team is None:
-        return state.standings[:2]
+        return ranked[:2]
     members = state.members(team)
-    return list(islice((each for each in state.standings if each[2] in members), 2))
+    return list(islice((each for each in ranked if each[2] in members), 2))
 
 
-def _candidate(state: State, standing: Standing) -> Candidate:
+def _candidate(state: State, standing: Standing, shadow: bool) -> Candidate:
     engineer = state.engineers[standing[2]]
-    return Candidate(engineer.id, Exclusion.NONE, engineer.load, engineer.capacity, engineer.last_assigned)
+    load = state.load(engineer, shadow=shadow)
+    return Candidate(engineer.id, Exclusion.NONE, load, engineer.capacity, engineer.last_assigned)

@@ -38,9 +38,13 @@ from steelyard.routing.seen import (
     SeenRoster,
     SeenSwitch,
     SeenTeam,
+    SeenWaiting,
     Settled,
 )
 from steelyard.routing.state import State
+
+MOST_AT_ONCE = 200
+"""Decisions that one payload leads to, when many wait: what is left is decided in the next transactions."""
 
 _BEGINNINGS = ("conversation.created", "conversation.assigned")
 _BEGUN_WITHIN = 3600
@@ -62,6 +66,8 @@ class Changes(NamedTuple):
     """Those to deliver, with their positions. What was decided in the shadow is only a fact."""
     late: bool = False
     """Whether something newer was known already, so that nothing changed."""
+    more: bool = False
+    """Whether conversations still wait that somebody could be given: too many for one transaction."""
     unsure: bool = False
     """Whether two payloads of the same second contradict each other: only reading Intercom back can tell."""
 
@@ -93,6 +99,8 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
         case SeenPolicy():
             fact = _record(state, "policy.adopted", _micros(seen.at), None, None, {"policy": seen.policy})
             changes = Changes((fact,))
+        case SeenWaiting():
+            changes = Changes(())
         case SeenSwitch():
             fact = _record(state, "routing.switched", _micros(seen.at), None, None, {"switch": seen.switch})
             state.put_switch(seen.switch)
@@ -244,9 +252,8 @@ def _compare(state: State, known: Conversation | None, new: Conversation, at: Mi
     exclusions = state.exclusions(given)
     if known.team is not None and given.id not in state.members(known.team):
         exclusions |= Exclusion.NOT_IN_TEAM
-    weight = known.weight if known.counts else 0
-    load = given.load - (weight if given.id == winner.id else 0)
-    compared = Comparison(pending.decision, given.id, load, exclusions, winner.load - weight)
+    loads = [state.load(each, shadow=False) for each in (given, winner)]
+    compared = Comparison(pending.decision, given.id, loads[0], exclusions, loads[1])
     return (_record(state, "decision.compared", at, new.id, given.id, compared._asdict()),)
 
 
@@ -260,10 +267,13 @@ def _choose_for(
     for conversation in conversations:
         if conversation not in state.waiting:
             continue
-        made = _decision(state, state.conversations[conversation], policy, now)
+        if len(facts) - len(changes.facts) == MOST_AT_ONCE:
+            return changes._replace(facts=tuple(facts), decisions=tuple(decisions), more=True)
+        waiting = state.conversations[conversation]
+        shadow = not state.switch.routes(waiting.team)
+        made = _decision(state, waiting, policy, now, shadow=shadow)
         if made is None:
             continue
-        shadow = not state.switch.routes(made.team)
         data: dict[str, object] = {"d": made, "shadow": True} if shadow else {"d": made}
         facts.append(_record(state, "decision.made", now, conversation, made.winner, data))
         _apply_decision(state, state.position, made, shadow=shadow)
@@ -272,8 +282,8 @@ def _choose_for(
     return changes._replace(facts=tuple(facts), decisions=tuple(decisions))
 
 
-def _decision(state: State, conversation: Conversation, policy: str, now: Micros) -> Decision | None:
-    choice = choose(state, conversation.team, conversation.matches, policy)
+def _decision(state: State, conversation: Conversation, policy: str, now: Micros, *, shadow: bool) -> Decision | None:
+    choice = choose(state, conversation.team, conversation.matches, policy, shadow=shadow)
     if choice is None:
         return None
     runner_up = choice.runner_up

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from steelyard.kit.ids import numeric_id
+from steelyard.routing import payload
 from steelyard.routing.model import Conversation
 from steelyard.routing.seen import SeenConversation
 
@@ -27,7 +28,7 @@ class Difference(StrEnum):
     REFUSED = "refused"
     """What Intercom refused may have been mended since: reading it has it decided again. No drift."""
     OTHER = "other"
-    """Only changed later. Not everything has a webhook: no drift."""
+    """Only changed at another time. Not everything has a webhook, and a list may be behind: no drift."""
 
 
 DRIFT = frozenset(Difference) - {Difference.REFUSED, Difference.OTHER}
@@ -38,6 +39,8 @@ def difference(known: Conversation | None, listed: dict[str, Any]) -> Difference
     """How `known` differs from an open conversation of Intercom's list; None where it does not."""
     if known is None or known.deleted:
         return Difference.UNKNOWN
+    if payload.seconds(listed.get("updated_at"), 0) < known.order.updated_at:
+        return Difference.OTHER
     if listed.get("state") != known.phase:
         return Difference.STATE
     if numeric_id(listed.get("admin_assignee_id")) != known.assignee:

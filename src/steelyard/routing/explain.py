@@ -27,15 +27,16 @@ class Explanation(NamedTuple):
     """Whether that is the digest recorded with the decision."""
 
 
-def explanation_of(before: State, position: Position, decision: Decision) -> Explanation:
+def explanation_of(before: State, position: Position, decision: Decision, *, shadow: bool = False) -> Explanation:
     """The explanation of a decision, from the state just before it. Raises ReplayError for another engine's."""
     if decision.engine != ENGINE:
         raise ReplayError(f"decision {position} is of engine {decision.engine}; this release replays engine {ENGINE}")
-    candidates = before.candidates(decision.team)
+    candidates = before.candidates(decision.team, shadow=shadow)
     replayed = digest(pack(candidates), decision.matches, decision.policy).hex()
     carried: dict[EngineerId, list[Conversation]] = {}
     for each in before.conversations.values():
-        if each.owner is not None:
+        shaded = each.assignee is None and each.pending is not None and each.pending.shadow
+        if each.owner is not None and (shadow or not shaded):
             carried.setdefault(each.owner, []).append(each)
     return Explanation(
         position,

@@ -23,7 +23,7 @@ def merge(known: Conversation | None, seen: SeenConversation, weighed: Weighed) 
         seen.tag,
         seen.note,
         None,
-        ticket=seen.ticket,
+        ticket=seen.ticket or (known is not None and known.ticket),
     )
     if known is None:
         return fresh

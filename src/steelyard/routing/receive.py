@@ -19,6 +19,7 @@ from steelyard.routing.seen import (
     SeenRoster,
     SeenSwitch,
     SeenTeam,
+    SeenWaiting,
     Settled,
 )
 from steelyard.routing.weigh import parse_weight_note, parse_weight_tag
@@ -27,9 +28,9 @@ OURS = ("weight", "topic", "decision")
 """The conversation attributes that Steelyard writes. They weigh nothing, or it would weigh itself."""
 
 RECEIPT, READ_BACK, GONE, ROSTER = "steelyard.receipt", "steelyard.read_back", "steelyard.gone", "steelyard.roster"
-POLICY, SWITCH = "steelyard.policy", "steelyard.switch"
+POLICY, SWITCH, GO_ON = "steelyard.policy", "steelyard.switch", "steelyard.go_on"
 """What Steelyard itself puts into the inbox: how a delivery ended; a conversation read, or not found; the roster; a
-policy that was adopted; teams that were switched on or off."""
+policy that was adopted; teams that were switched on or off; that more waits than was decided at once."""
 
 OUTCOMES = ("delivered", "overtaken", "failed")
 """How a delivery can end."""
@@ -80,6 +81,8 @@ def receive(body: bytes, received_at: int, reader: Reader) -> Received:
     if topic == POLICY:
         at = payload.seconds(whole.get("created_at"), received_at)
         return SeenPolicy(payload.text(whole.get("policy"), 64), at)
+    if topic == GO_ON:
+        return SeenWaiting()
     if topic == SWITCH:
         return _switch(whole, received_at)
     if topic == RECEIPT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from structlog import get_logger
 
@@ -61,6 +61,10 @@ class Workspace(Protocol):
         """How many are open; None where Intercom does not say."""
         ...
 
+    def open_tickets(self) -> AsyncIterator[Json]:
+        """All open tickets."""
+        ...
+
     async def leave_room(self) -> None:
         """Waits until at least half of the rate limit's window is left: deliveries go first."""
         ...
@@ -72,6 +76,14 @@ class Workspace(Protocol):
     async def now(self) -> float:
         """The time by Intercom's clock, in seconds since 1970: by it what is read takes its place among webhooks."""
         ...
+
+
+class _Read(NamedTuple):
+    """One conversation that was read, as it goes into the inbox."""
+
+    topic: str
+    row: tuple[str, Json]
+    found: Json
 
 
 @dataclass
@@ -86,6 +98,7 @@ class _Round:
     listed: set[ConversationId] = field(default_factory=set[ConversationId])
     only_here: set[ConversationId] = field(default_factory=set[ConversationId])
     different: list[ConversationId] = field(default_factory=list[ConversationId])
+    tickets: set[ConversationId] | None = None
     touched: list[ConversationId] = field(default_factory=list[ConversationId])
 
     def step(self, steps: int) -> None:
@@ -116,10 +129,9 @@ class Reconcile:
     async def conversation(self, workspace: WorkspaceId, conversation: ConversationId) -> None:
         """Reads one conversation; one that is gone is deleted here too. Raises RemoteError."""
         intercom = await self._workspace(workspace)
-        asked_at = await _now(intercom)
-        found = await self._found(workspace, intercom, conversation)
-        if found is not None:
-            await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
+        read = await self._look(workspace, intercom, conversation)
+        if read is not None:
+            await self._put(workspace, read.topic, [read.row])
 
     async def open_conversations(
         self, workspace: WorkspaceId, asked: Asked = "asked", progress: Progress = _unseen
@@ -155,8 +167,14 @@ class Reconcile:
             known = await store.conversations(conn, workspace, page.keys())
         now = await _now(round.intercom)
         taken: list[ConversationId] = []
+        unknown = page.keys() - known.keys()
+        tickets = await self._tickets(workspace, round) if unknown else set[ConversationId]()
         for id, found in page.items():
+            if id in tickets or (id in known and known[id].ticket):
+                continue
             kind = difference(known.get(id), found)
+            if kind is Difference.REFUSED and not reading.deep:
+                continue  # tried again, but not every few minutes
             if kind is not None and not under_way(found.get("updated_at"), now):
                 reading.found[kind] += 1
             if kind is Difference.UNKNOWN and reading.first:
@@ -169,6 +187,19 @@ class Reconcile:
         round.listed |= page.keys()
         reading.listed = len(round.listed)
         round.step(len(page))
+
+    async def _tickets(self, workspace: WorkspaceId, round: _Round) -> set[ConversationId]:
+        """The open tickets: lists of conversations hold them too, and do not tell them apart. Read when it matters."""
+        if round.tickets is None:
+            round.tickets = set()
+            try:
+                async for page in _pages(round.intercom.open_tickets()):
+                    round.tickets |= page.keys()
+            except RemoteError as error:
+                if not error.permanent:
+                    raise
+                log.warning("reading.no_tickets", workspace=workspace, code=error.code)
+        return round.tickets
 
     async def _read_by_themselves(self, workspace: WorkspaceId, round: _Round) -> None:
         reading = round.reading
@@ -191,51 +222,51 @@ class Reconcile:
 
     async def _read(self, workspace: WorkspaceId, round: _Round, id: ConversationId) -> None:
         """Reads one that differs, and puts it."""
-        asked_at = await _now(round.intercom)
-        found = await self._found(workspace, round.intercom, id)
-        closed = found is None or found.get("state") != "open"
-        changed = found.get("updated_at") if found is not None else 0
-        if id in round.only_here and closed and not under_way(changed, await _now(round.intercom)):
+        read = await self._look(workspace, round.intercom, id)
+        if read is None:
+            return
+        told = under_way(read.found.get("updated_at"), await _now(round.intercom))
+        if id in round.only_here and read.found.get("state") != "open" and not told:
             round.reading.found[Difference.STATE] += 1
-        if found is not None:
-            await self._put(workspace, READ_BACK, [self._row(found, asked_at)])
+        await self._put(workspace, read.topic, [read.row])
 
     async def _look_behind(self, workspace: WorkspaceId, round: _Round, id: ConversationId, heaviest: int) -> None:
         """Reads one that looks as it is known, and puts it where its parts show otherwise."""
-        asked_at = await _now(round.intercom)
-        found = await self._found(workspace, round.intercom, id)
-        if found is None:
+        read = await self._look(workspace, round.intercom, id)
+        if read is None:
             return
-        row = self._row(found, asked_at)
         async with self._database.transaction(workspace) as conn:
             known = await store.conversations(conn, workspace, [id])
-        body = codec.dump({"topic": READ_BACK, "id": row[0]} | row[1]).encode()
-        shown = receive(body, asked_at, Reader(None, heaviest))
-        kind = hidden(known.get(id), shown) if isinstance(shown, SeenConversation) else None
+        body = codec.dump({"topic": read.topic, "id": read.row[0]} | read.row[1]).encode()
+        shown = receive(body, 0, Reader(None, heaviest))
+        kind = hidden(known.get(id), shown) if isinstance(shown, SeenConversation) else Difference.STATE
         if kind is None:
             return
-        if not under_way(found.get("updated_at"), await _now(round.intercom)):
+        if not under_way(read.found.get("updated_at"), await _now(round.intercom)):
             round.reading.found[kind] += 1
-        await self._put(workspace, READ_BACK, [row])
+        await self._put(workspace, read.topic, [read.row])
 
-    async def _found(self, workspace: WorkspaceId, intercom: Workspace, id: ConversationId) -> Json | None:
-        """The conversation as Intercom has it; None for one that is gone, which is then deleted here too.
+    async def _look(self, workspace: WorkspaceId, intercom: Workspace, id: ConversationId) -> _Read | None:
+        """The conversation as Intercom has it, or that it is gone. None for one that may not be read: it holds up no
+        other. Raises RemoteError.
 
-        Deleting is for good: so Intercom is asked a second time before it is believed. None also for one that may not
-        be read: it holds up no other.
+        Deleting is for good: so Intercom is asked a second time before it is believed.
         """
+        asked_at = await _now(intercom)
         for pause in (_LOOK_AGAIN, 0.0):
             try:
-                return await intercom.conversation(id)
+                found = await intercom.conversation(id)
             except RemoteError as error:
                 if not error.permanent:
                     raise
                 if error.code not in ("not_found", "conversation_not_found"):
                     log.warning("reading.refused", workspace=workspace, conversation=id, code=error.code)
                     return None
+            else:
+                return _Read(READ_BACK, self._row(found, asked_at), found)
             await asyncio.sleep(pause)
-        await self._put(workspace, GONE, [(f"gone {id} {self._clock()}", _body({"id": id}, await _now(intercom)))])
-        return None
+        gone = (f"gone {id} {self._clock()}", _body({"id": id}, await _now(intercom)))
+        return _Read(GONE, gone, {"state": "deleted", "updated_at": 0})
 
     async def _heaviest(self, workspace: WorkspaceId) -> int:
         """The largest weight that the policy in force lets a person set."""

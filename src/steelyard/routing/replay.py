@@ -25,10 +25,11 @@ async def explain(database: Database, workspace: WorkspaceId, position: Position
         found = await facts_after(conn, workspace, Position(position - 1), 1)
         if not found or found[0].position != position or found[0].fact.kind != "decision.made":
             raise ReplayError(f"{workspace} has no decision {position}: see the list of its decisions")
-        decision = codec.decision(json.loads(found[0].fact.data)["d"])
+        data = json.loads(found[0].fact.data)
+        decision = codec.decision(data["d"])
         policy = parse(await store.policy_text(conn, workspace, decision.policy))
         before = await state_before(conn, workspace, position, ignored(policy))
-    return explanation_of(before, position, decision)
+    return explanation_of(before, position, decision, shadow=data.get("shadow", False))
 
 
 async def state_before(conn: Connection, workspace: WorkspaceId, position: Position, ignored: Exclusion) -> State:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from time import monotonic
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection
@@ -22,7 +23,7 @@ from steelyard.routing.decide import Changes, Scale, apply, decide
 from steelyard.routing.fault import Unhandled, can_be_a_payloads
 from steelyard.routing.model import Conversation, Exclusion
 from steelyard.routing.policy import Policy, parse
-from steelyard.routing.receive import AskFor, Ignored, Reader, receive
+from steelyard.routing.receive import GO_ON, AskFor, Ignored, Reader, receive
 from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
 from steelyard.routing.state import State
 from steelyard.routing.weigh import weigh
@@ -38,8 +39,8 @@ CATCH_UP = 1_000
 SNAPSHOT_EVERY = 2_000
 """Positions between two snapshots: what an explanation has to replay at most."""
 
-READ_AFRESH = 10 * SECOND
-"""How old a remembered state has to be to be read from the tables again after a failure. Large ones take seconds."""
+READ_AFRESH = 10.0
+"""Seconds. How old a remembered state has to be to be read from the tables again after a failure. Large ones take seconds."""
 
 _KEPT_TEXTS = 10_000
 
@@ -74,7 +75,8 @@ class _Cached:
     scale: Scale
     reader: Reader
     state: State
-    loaded_at: Micros
+    loaded_at: float
+    """In seconds of a clock that nobody sets."""
     texts: dict[ConversationId, int] = field(default_factory=dict[ConversationId, int])
     """Hashes of the texts that were written, so that they are written once."""
 
@@ -154,7 +156,7 @@ class Router:
                 await self._defer(conn, workspace, batch)
         except Unhandled:
             # Rolled back for certain. What is remembered may be at fault: it is read afresh, but not for each of many.
-            if self._clock() - self._cache[workspace].loaded_at > READ_AFRESH:
+            if monotonic() - self._cache[workspace].loaded_at > READ_AFRESH:
                 self._cache.pop(workspace)
             raise
         except BaseException:
@@ -166,7 +168,7 @@ class Router:
             cached.texts[id] = hash(seen.text)
         if len(cached.texts) > _KEPT_TEXTS:
             cached.texts.clear()
-        return len(items)
+        return len(batch.handled)
 
     async def _decide(
         self,
@@ -196,6 +198,8 @@ class Router:
             _collect(batch, cached, seen, changes)
             if isinstance(seen, SeenConversation) and _is_of_unknown_team(state, seen):
                 batch.unsure_of_roster = True
+            if changes.more:
+                break  # what it led to is enough for one transaction
         return batch
 
     async def _record(
@@ -222,6 +226,9 @@ class Router:
 
     async def _defer(self, conn: AsyncConnection[Any], workspace: WorkspaceId, batch: _Batch) -> None:
         """Asks for the jobs of what was recorded. Their arguments are ids: no payload can make this fail."""
+        if any(changes.more for changes in batch.changes):
+            at = self._clock()
+            await store.put_in_inbox(conn, workspace, GO_ON, [(f"go on {at}", {"created_at": at // SECOND})])
         decisions = [(position, made.conversation) for changes in batch.changes for position, made in changes.decisions]
         if decisions:
             await self._jobs.deliver(conn, workspace, decisions)
@@ -256,7 +263,7 @@ class Router:
         code = await store.package_code(conn, workspace)
         state = await store.load_state(conn, workspace, head, ignored(policy))
         log.info("routing.loaded", workspace=workspace, position=head.position, open=len(state.conversations))
-        return _Cached(policy, scale(policy), Reader(code, policy.heaviest), state, self._clock())
+        return _Cached(policy, scale(policy), Reader(code, policy.heaviest), state, monotonic())
 
 
 def scale(policy: Policy) -> Scale:

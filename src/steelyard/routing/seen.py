@@ -106,4 +106,8 @@ class SeenPolicy(NamedTuple):
     at: int
 
 
-Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | SeenSwitch | Settled
+class SeenWaiting(NamedTuple):
+    """More conversations waited than one transaction decides: it goes on with the rest."""
+
+
+Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | SeenSwitch | SeenWaiting | Settled

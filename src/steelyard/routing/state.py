@@ -40,6 +40,8 @@ class State:
         """Open conversations without an owner, and since when."""
         self.standings: list[Standing] = []
         """The available engineers, the next one first."""
+        self.shaded: dict[EngineerId, int] = {}
+        """What decisions in the shadow put on engineers: part of their load for further ones in the shadow only."""
         self.changed_conversations: dict[ConversationId, Conversation] = {}
         self.changed_engineers: set[EngineerId] = set()
         self.changed_teams: set[TeamId] = set()
@@ -58,6 +60,7 @@ class State:
         fork.conversations = self.conversations.copy()
         fork.waiting = self.waiting.copy()
         fork.standings = self.standings.copy()
+        fork.shaded = self.shaded.copy()
         fork._records = self._records[:]
         # Shared until the roster changes, when the changing one makes its own.
         fork._slots, fork._members, fork._outsiders = self._slots, self._members, self._outsiders
@@ -71,6 +74,7 @@ class State:
         old = self.conversations.get(new.id)
         if old is not None:
             self._shift_load(old.owner, -old.weight)
+            self._shade(old, -old.weight)
         if not new.counts:
             self.conversations.pop(new.id, None)
             self.waiting.pop(new.id, None)
@@ -78,6 +82,7 @@ class State:
         self.conversations[new.id] = new
         owner = new.owner
         self._shift_load(owner, new.weight)
+        self._shade(new, new.weight)
         if owner is None and not new.ticket and new.failed is None:
             self.waiting[new.id] = new.since
         else:
@@ -138,8 +143,10 @@ class State:
 
     # What a decision sees
 
-    def records(self, team: TeamId | None) -> bytes | bytearray:
-        """Every engineer's fixed-width record, by id, as a decision for `team` sees them."""
+    def records(self, team: TeamId | None, *, shadow: bool = True) -> bytes | bytearray:
+        """Every engineer's fixed-width record, by id, as a decision for `team`, in the shadow or not, sees them."""
+        if self.shaded and not shadow:
+            return b"".join(RECORD.pack(*each) for each in self.candidates(team, shadow=False))
         if team is None:
             return self._records
         mask = self._outsiders.get(team)
@@ -147,14 +154,27 @@ class State:
             mask = self._outsiders[team] = self._mask_of_outsiders(team)
         return (int.from_bytes(self._records, "little") | mask).to_bytes(len(self._records), "little")
 
-    def candidates(self, team: TeamId | None) -> tuple[Candidate, ...]:
+    def ranked(self, *, shadow: bool) -> list[Standing]:
+        """The available engineers, the next one first, as a decision in the shadow or in earnest sees them."""
+        if shadow or not self.shaded:
+            return self.standings
+        return sorted(
+            _standing(engineer._replace(load=engineer.load - self.shaded.get(engineer.id, 0)))
+            for engineer in (self.engineers[each[2]] for each in self.standings)
+        )
+
+    def load(self, engineer: Engineer, *, shadow: bool) -> int:
+        """What `engineer` carries, with or without what was only decided in the shadow."""
+        return engineer.load if shadow else engineer.load - self.shaded.get(engineer.id, 0)
+
+    def candidates(self, team: TeamId | None, *, shadow: bool = True) -> tuple[Candidate, ...]:
         """Every engineer, by id, as a decision for `team` sees them. Packed, they are `records`."""
         members = self.members(team) if team is not None else self.engineers.keys()
         return tuple(
             Candidate(
                 each.id,
                 self.exclusions(each) | (Exclusion.NONE if each.id in members else Exclusion.NOT_IN_TEAM),
-                each.load,
+                self.load(each, shadow=shadow),
                 each.capacity,
                 each.last_assigned,
             )
@@ -176,6 +196,15 @@ class State:
         old = self.engineers.get(owner) if owner is not None else None
         if old is not None:
             self._restand(old, old._replace(load=old.load + by))
+
+    def _shade(self, conversation: Conversation, by: int) -> None:
+        pending = conversation.pending
+        if pending is None or not pending.shadow or conversation.assignee is not None or not conversation.counts:
+            return
+        if shaded := self.shaded.get(pending.engineer, 0) + by:
+            self.shaded[pending.engineer] = shaded
+        else:
+            self.shaded.pop(pending.engineer, None)
 
     def _restand(self, old: Engineer, new: Engineer) -> None:
         self._unstand(old)

@@ -258,6 +258,10 @@ class Intercom:
         """The tickets that fit `query`, page by page."""
         return self._search("search_tickets", "tickets", query)
 
+    def open_tickets(self) -> AsyncIterator[Json]:
+        """The tickets that are open, by search."""
+        return self._search("open_tickets", "tickets", search.where("open", "=", True))
+
     async def assign_ticket(self, ticket: int, actor: int, engineer: int) -> Json:
         """Gives the ticket to `engineer` (0: to nobody) in `actor`'s name. Gives it back."""
         body: Json = {"admin_id": actor, "assignee_id": str(engineer)}

@@ -45,7 +45,7 @@ from steelyard.routing.ready import Ready
 from steelyard.routing.receive import POLICY
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
-from steelyard.routing.tasks import QUEUES, RoutingJobs
+from steelyard.routing.tasks import DELIVER, READ, RoutingJobs
 from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
 from steelyard.store.database import Connection, Database, advice_on
@@ -69,6 +69,8 @@ CONNECTION_KNOWN = 30.0
 
 _EXPIRE_EVERY = 3600.0
 _READ_EVERY = 300.0
+_READINGS = 8
+"""Conversations and rosters read, and alarms told, at once."""
 
 
 log = structlog.get_logger()
@@ -219,7 +221,9 @@ async def run_worker_process(settings: Settings, url: str) -> None:
         group.create_task(_read_back(database, parts.jobs))
         group.create_task(work(database, parts.router))
         group.create_task(_watch(database, settings, parts.app, calls).run())
-        group.create_task(run_worker(parts.app, (*QUEUES, *tell.QUEUES), settings.deliveries))
+        # Of their own, lest deliveries that wait for Intercom keep an alarm from being told.
+        group.create_task(run_worker(parts.app, (DELIVER,), settings.deliveries))
+        group.create_task(run_worker(parts.app, (READ, tell.TELL), _READINGS))
         if settings.metrics_port:
             group.create_task(serve_vitals(_worker_vitals(database, settings, calls), settings.metrics_port))
         group.create_task(rescue(database))

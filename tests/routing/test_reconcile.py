@@ -118,11 +118,15 @@ async def test_a_scheduled_reading_goes_deep_where_something_was_missed_and_each
     assert await calls(stage, "schedule") == [written[3].id]
 
 
-async def test_several_workers_make_one_scheduled_reading(stage: Stage) -> None:
+async def test_several_workers_make_one_reading(stage: Stage) -> None:
     await settled(stage, 1)
     stage.later(300)
     assert await read(stage, "schedule") is not None
     stage.later(10)
+    assert await read(stage, "schedule") is None
+    assert await read(stage, "start") is None
+    assert await read(stage, "asked") is not None
+    stage.later(40)
     assert await read(stage, "schedule") is None
     assert await read(stage, "start") is not None
     stage.later(300)

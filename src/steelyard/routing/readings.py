@@ -18,8 +18,8 @@ Asked = Literal["start", "schedule", "asked"]
 DEEP_EVERY = 3600 * SECOND
 """How old the last deep reading may be. A deep one also reads what changed since, with its parts."""
 
-ENOUGH = 200 * SECOND
-"""A scheduled reading is left out where another worker made one so recently."""
+ENOUGH: dict[Asked, int] = {"start": 30 * SECOND, "schedule": 200 * SECOND, "asked": 0}
+"""A reading is left out where one was made so recently: by another worker, or by this one before it was started again."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Reading:
 
 
 async def begin(conn: AsyncConnection[Any], workspace: WorkspaceId, asked: Asked, now: Micros) -> Reading | None:
-    """Records that a reading begins; None where a scheduled one is not needed."""
+    """Records that a reading begins; None where it is not needed."""
     rows = await (
         await conn.execute(
             """SELECT max(started_at), max(started_at) FILTER (WHERE deep) FROM reading
@@ -53,7 +53,7 @@ async def begin(conn: AsyncConnection[Any], workspace: WorkspaceId, asked: Asked
         )
     ).fetchall()
     last, last_deep = (_micros(each) for each in rows[0])
-    if asked == "schedule" and last is not None and 0 <= now - last < ENOUGH:
+    if last is not None and 0 <= now - last < ENOUGH[asked]:
         return None
     deep = asked != "schedule" or last_deep is None or not 0 <= now - last_deep < DEEP_EVERY
     inserted = await conn.execute(

@@ -19,7 +19,7 @@ DEEP_EVERY = 3600 * SECOND
 """How old the last deep reading may be. A deep one also reads what changed since, with its parts."""
 
 ENOUGH: dict[Asked, int] = {"start": 30 * SECOND, "schedule": 200 * SECOND, "asked": 0}
-"""A reading is left out where one was made so recently: by another worker, or by this one before it was started again."""
+"""A reading is left out where one was made so recently: by another worker, or by this one before it started again."""
 
 
 @dataclass

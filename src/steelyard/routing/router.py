@@ -40,7 +40,7 @@ SNAPSHOT_EVERY = 2_000
 """Positions between two snapshots: what an explanation has to replay at most."""
 
 READ_AFRESH = 10.0
-"""Seconds. How old a remembered state has to be to be read from the tables again after a failure. Large ones take seconds."""
+"""Seconds. A remembered state that is older is read from the tables again after a failure. Large ones take seconds."""
 
 _KEPT_TEXTS = 10_000
 

@@ -68,7 +68,8 @@ class Machines:
             workers = await conn.execute(
                 "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '2 s'"
             )
-            return all(answering) and await workers.fetchone() == (len(self.workers),)
+            # Each has two: one that delivers, and one that reads and tells.
+            return all(answering) and await workers.fetchone() == (2 * len(self.workers),)
 
 
 @asynccontextmanager

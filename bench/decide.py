@@ -139,8 +139,9 @@ class Desk:
         state.changed_engineers = set(state.engineers)
         async with self.database.transaction(self.workspace) as conn:
             await store.write_state(conn, self.workspace, state)
-            await store.write_snapshot(conn, self.workspace, state)
+            await store.write_snapshot(conn, self.workspace)
             await main.adopt_policy(conn, self.workspace, main.shipped_policy())
+        await self.router.route(self.workspace)  # that the policy was adopted is a payload, too
 
     async def put(self) -> None:
         """A new conversation comes in."""
@@ -188,7 +189,9 @@ async def run(url: str, keys: Path) -> None:
         async def no_notes(_: WorkspaceId, __: str) -> bool:
             return False
 
-        jobs = RoutingJobs(app, Delivery(database, nobody, no_notes, clock), Reconcile(database, nobody, clock))
+        jobs = RoutingJobs(
+            app, database, Delivery(database, nobody, no_notes, clock), Reconcile(database, nobody, clock)
+        )
         desks = [Desk(database, jobs, add_workspace(url, keys, f"size-{size}"), size) for size in SIZES]
         for desk in desks:
             await desk.fill()

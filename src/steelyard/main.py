@@ -204,7 +204,7 @@ async def routing(database: Database, url: str, keys: Path, calls: Calls | None 
     """What routes the cell's workspaces, while the block runs. `keys`: the folder of the key files."""
     async with clients_of(database, keys, calls) as clients:
         app, reconcile = job_app(url), Reconcile(database, clients.of, now)
-        jobs = RoutingJobs(app, Delivery(database, clients.of, clients.writes_notes, now), reconcile)
+        jobs = RoutingJobs(app, database, Delivery(database, clients.of, clients.writes_notes, now), reconcile)
         async with app.open_async():
             yield Routing(app, jobs, reconcile, Router(database, ledger(), jobs, now))
 

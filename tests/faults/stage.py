@@ -191,7 +191,9 @@ async def _working(ground: Ground, intercom: Intercom) -> AsyncIterator[RoutingJ
 
     async with Database.open(ground.url) as database, clients_of(database, ground.keys) as clients:
         app = job_app(ground.url)
-        jobs = RoutingJobs(app, Delivery(database, of, clients.writes_notes, now), Reconcile(database, of, now))
+        jobs = RoutingJobs(
+            app, database, Delivery(database, of, clients.writes_notes, now), Reconcile(database, of, now)
+        )
         async with app.open_async():
             tasks = [
                 asyncio.create_task(work(database, Router(database, ledger(), jobs, now))),

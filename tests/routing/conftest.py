@@ -40,6 +40,9 @@ class Asked:
     async def read_roster(self, conn: Any, workspace: WorkspaceId) -> None:
         self.rosters += 1
 
+    async def keep_snapshot(self, conn: Any, workspace: WorkspaceId) -> None:
+        await store.write_snapshot(conn, workspace)
+
 
 class Clock:
     """A clock that a test moves."""

@@ -24,6 +24,8 @@ from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.main import adopt_policy, clients_of, shipped_policy
+from steelyard.routing import router as routers
+from steelyard.routing.codec import thaw
 from steelyard.routing.connections import token_place
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
@@ -502,6 +504,29 @@ async def test_jobs_deliver_in_order_per_conversation(stage: Stage, app_url: str
     }
 
 
+async def test_a_snapshot_kept_by_a_job_is_what_the_router_remembers(
+    stage: Stage, app_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routers, "SNAPSHOT_EVERY", 5)
+    async with working(stage, app_url) as (router, app):
+        made = [stage.writes(f"Our nameservers {n}") for n in range(8)]
+        await route(stage, router)
+        conversations.close(stage.world, made[0], stage.lead)
+        await route(stage, router)
+        worker = asyncio.create_task(run_worker(app, ["read"], 1))
+        async with asyncio.timeout(30):
+            while await stage.bench.rows("SELECT FROM procrastinate_jobs WHERE queue_name = 'read'"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+        remembered = router._cache[stage.bench.workspace].state
+    [(position, kept)] = await stage.bench.rows("SELECT position, state FROM snapshot")
+    thawed = thaw(kept, remembered.ignored)
+    assert position == thawed.position == remembered.position
+    for each in ("version", "engineers", "teams", "conversations", "waiting", "standings"):
+        assert getattr(thawed, each) == getattr(remembered, each), each
+
+
 async def test_no_job_without_its_decision(stage: Stage, app_url: str) -> None:
     """What is decided and then rolled back has deferred nothing; the same decided again defers it once."""
     async with working(stage, app_url) as (router, _):
@@ -532,7 +557,7 @@ class working:
 
     async def __aenter__(self) -> tuple[Router, Any]:
         stage = self._stage
-        jobs = RoutingJobs(self._app, stage.delivery(), stage.reconcile)
+        jobs = RoutingJobs(self._app, stage.bench.database, stage.delivery(), stage.reconcile)
         await self._app.open_async()
         return Router(stage.bench.database, stage.bench.router._ledger, jobs, stage.now), self._app
 

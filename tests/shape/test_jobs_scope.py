@@ -18,7 +18,7 @@ NOTHING = cast(Any, None)
 def tasks() -> dict[str, Task[Any, Any, Any]]:
     """Every task of every room; Procrastinate's own left out."""
     app = job_app("postgresql://nobody@/nowhere")
-    RoutingJobs(app, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), Reconcile(NOTHING, NOTHING, NOTHING))
+    RoutingJobs(app, NOTHING, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), Reconcile(NOTHING, NOTHING, NOTHING))
     TellJobs(app, NOTHING, NOTHING, "en")
     return {name: task for name, task in app.tasks.items() if not name.startswith(("builtin", "procrastinate"))}
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from steelyard.kit.facts import Recorded
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
+from steelyard.routing import codec
 from steelyard.routing.decide import Changes, Scale, apply, decide
 from steelyard.routing.model import Conversation, Decision, Exclusion, Phase
 from steelyard.routing.policy import parse
@@ -344,6 +345,13 @@ class Core:
         for recorded in self.ledger:
             apply(state, recorded.position, recorded.fact)
         return state
+
+
+def frozen(state: State) -> bytes:
+    """What a snapshot keeps of `state`: the rows that its tables have."""
+    engineers = [[each.id, codec.engineer_data(each)] for each in state.engineers.values()]
+    rows = [state.position, state.version, engineers, [*state.teams.values()], [*state.conversations.values()]]
+    return codec.dump(rows).encode()
 
 
 def contents(state: State) -> tuple[Any, ...]:

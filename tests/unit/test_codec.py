@@ -6,7 +6,18 @@ import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routing_strategies import BEGAN, EVERYBODY, Core, Intercom, admin, arrivals, contents, histories, notification
+from routing_strategies import (
+    BEGAN,
+    EVERYBODY,
+    Core,
+    Intercom,
+    admin,
+    arrivals,
+    contents,
+    frozen,
+    histories,
+    notification,
+)
 
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, TopicId
 from steelyard.kit.instants import Micros
@@ -127,14 +138,14 @@ def test_what_is_replayed_equals_what_was_live_at_every_position(data: st.DataOb
         if recorded.position in lives:
             assert contents(state) == contents(lives[recorded.position])
             assert state.position == recorded.position
-            state = codec.thaw(codec.freeze(state), Exclusion.NONE)
+            state = codec.thaw(frozen(state), Exclusion.NONE)
             assert contents(state) == contents(lives[recorded.position])
     assert state.position == core.state.position
 
 
 def check_explained(before: State, position: Position, decision: Decision) -> None:
     """Replayed, a decision is explained in full, and to the byte what was recorded."""
-    for state in (before, codec.thaw(codec.freeze(before), Exclusion.NONE)):
+    for state in (before, codec.thaw(frozen(before), Exclusion.NONE)):
         explained = explanation_of(state, position, decision)
         assert explained.identical
         assert explained.digest == decision.digest

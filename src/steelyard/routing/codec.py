@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import zlib
+from sys import intern
 from typing import Any
 
-from steelyard.kit.ids import EngineerId, Position, TeamId
+from steelyard.kit.ids import EngineerId, Position, TeamId, TopicId
 from steelyard.routing.model import (
     Conversation,
     Decision,
@@ -48,8 +48,11 @@ def _pending(data: Any) -> Pending | None:
 
 
 def matches(data: Any) -> tuple[Match, ...]:
-    """The matches whose `dump` this was."""
-    return tuple(Match(*each) for each in data)
+    """The matches whose `dump` this was. All conversations share the few names of the policy."""
+    return tuple(
+        Match(TopicId(intern(topic)), intern(rule), intern(field), start, end, points)
+        for topic, rule, field, start, end, points in data
+    )
 
 
 def decision(data: list[Any]) -> Decision:
@@ -76,16 +79,9 @@ def engineer(id: EngineerId, data: dict[str, Any]) -> Engineer:
     )
 
 
-def freeze(state: State) -> bytes:
-    """The whole state, compressed: what a snapshot keeps."""
-    engineers = [[each.id, engineer_data(each)] for each in state.engineers.values()]
-    whole = [state.position, state.version, engineers, list(state.teams.values()), list(state.conversations.values())]
-    return zlib.compress(dump(whole).encode(), 3)
-
-
 def thaw(frozen: bytes, ignored: Exclusion) -> State:
-    """The state whose `freeze` this was, under a policy that ignores the exclusions in `ignored`."""
-    position, version, engineers, teams, conversations = json.loads(zlib.decompress(frozen))
+    """The state that a snapshot keeps, under a policy that ignores the exclusions in `ignored`."""
+    position, version, engineers, teams, conversations = json.loads(frozen)
     return build(
         ignored,
         Position(position),

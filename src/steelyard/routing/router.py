@@ -66,6 +66,10 @@ class Jobs(Protocol):
         """Reads teammates and teams from Intercom, a little later."""
         ...
 
+    async def keep_snapshot(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Keeps the state as it is by then, to replay from."""
+        ...
+
 
 @dataclass
 class _Cached:
@@ -92,6 +96,7 @@ class _Batch:
     teams: dict[TeamId, tuple[str, str]] = field(default_factory=dict[TeamId, tuple[str, str]])
     unsure: set[ConversationId] = field(default_factory=set[ConversationId])
     unsure_of_roster: bool = False
+    snapshot_due: bool = False
 
 
 class Router:
@@ -221,8 +226,7 @@ class Router:
             await store.write_texts(conn, workspace, list(batch.texts.values()))
         if batch.engineers or batch.teams:
             await store.write_names(conn, workspace, batch.engineers, batch.teams)
-        if before // SNAPSHOT_EVERY != state.position // SNAPSHOT_EVERY:
-            await store.write_snapshot(conn, workspace, state)
+        batch.snapshot_due = before // SNAPSHOT_EVERY != state.position // SNAPSHOT_EVERY
 
     async def _defer(self, conn: AsyncConnection[Any], workspace: WorkspaceId, batch: _Batch) -> None:
         """Asks for the jobs of what was recorded. Their arguments are ids: no payload can make this fail."""
@@ -236,6 +240,8 @@ class Router:
             await self._jobs.read_back(conn, workspace, sorted(batch.unsure))
         if batch.unsure_of_roster:
             await self._jobs.read_roster(conn, workspace)
+        if batch.snapshot_due:
+            await self._jobs.keep_snapshot(conn, workspace)
 
     async def _current(self, conn: AsyncConnection[Any], workspace: WorkspaceId, head: store.Head) -> _Cached:
         cached = self._cache.get(workspace)

@@ -293,11 +293,23 @@ async def write_names(
         )
 
 
-async def write_snapshot(conn: Connection, workspace: WorkspaceId, state: State) -> None:
-    """Keeps the state at its position, to replay from."""
+async def write_snapshot(conn: Connection, workspace: WorkspaceId) -> None:
+    """Keeps the state at its position, to replay from. One statement sees one moment, and holds nobody up."""
     await conn.execute(
-        "INSERT INTO snapshot (workspace, position, state) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (workspace, state.position, codec.freeze(state)),
+        """INSERT INTO snapshot (workspace, position, state)
+           SELECT workspace, position, convert_to(json_build_array(
+               position,
+               version,
+               (SELECT coalesce(json_agg(json_build_array(engineer, value)), '[]') FROM engineer
+                WHERE engineer.workspace = workspace.workspace),
+               (SELECT coalesce(json_agg(json_build_array(team, members)), '[]') FROM team
+                WHERE team.workspace = workspace.workspace),
+               (SELECT coalesce(json_agg(value), '[]') FROM conversation
+                WHERE conversation.workspace = workspace.workspace AND open)
+           )::text, 'UTF8')
+           FROM workspace WHERE workspace = %s
+           ON CONFLICT DO NOTHING""",
+        (workspace,),
     )
 
 

@@ -12,8 +12,10 @@ from psycopg import AsyncConnection
 from steelyard.jobs.app import defer_all
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import ConversationId, Position, WorkspaceId
+from steelyard.routing import store
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
+from steelyard.store.database import Database
 
 DELIVER, READ = "deliver", "read"
 QUEUES = (DELIVER, READ)
@@ -25,7 +27,7 @@ SETTLED = timedelta(seconds=2)
 class RoutingJobs:
     """Routing's tasks on one Procrastinate app, and the router's way to them."""
 
-    def __init__(self, app: App, delivery: Delivery, reconcile: Reconcile) -> None:
+    def __init__(self, app: App, database: Database, delivery: Delivery, reconcile: Reconcile) -> None:
         @app.task(name="routing.deliver", queue=DELIVER, retry=Retry())
         async def deliver(workspace: str, decision: int) -> None:
             await delivery.deliver(WorkspaceId(workspace), Position(decision))
@@ -42,7 +44,12 @@ class RoutingJobs:
         async def read_open_conversations(workspace: str, at_start: int = 0) -> None:
             await reconcile.open_conversations(WorkspaceId(workspace), "start" if at_start else "schedule")
 
-        self._deliver, self._read = deliver, read_conversation
+        @app.task(name="routing.keep_snapshot", queue=READ, retry=Retry(10))
+        async def keep_snapshot(workspace: str) -> None:
+            async with database.transaction(WorkspaceId(workspace)) as conn:
+                await store.write_snapshot(conn, WorkspaceId(workspace))
+
+        self._deliver, self._read, self._snapshot = deliver, read_conversation, keep_snapshot
         self._roster, self._open_conversations = read_roster, read_open_conversations
 
     async def deliver(
@@ -67,6 +74,10 @@ class RoutingJobs:
         """Defers the reading of teammates and teams, a little later, in `conn`'s transaction."""
         later = self._roster.configure(connection=conn, schedule_in={"seconds": int(SETTLED.total_seconds())})
         await later.defer_async(workspace=str(workspace))
+
+    async def keep_snapshot(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Defers the keeping of a snapshot of the state, in `conn`'s transaction."""
+        await defer_all(conn, self._snapshot, [(f"{workspace} snapshot", {"workspace": str(workspace)})])
 
     async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId, at_start: bool) -> None:
         """Defers the reading of roster and open conversations, deep `at_start` of a worker, in `conn`'s transaction."""

@@ -57,9 +57,21 @@ NGINX = Path("/usr/sbin/nginx")
 class Machines:
     """Web and worker processes on one database, and the workspaces they serve."""
 
-    def __init__(self, database: Database, webs: list[Served], workers: list[Served]) -> None:
-        self.database, self.webs, self.workers = database, webs, workers
+    def __init__(self, database: Database, app_url: str, folder: Path) -> None:
+        self.database, self._app_url, self.folder = database, app_url, folder
+        self.webs: list[Served] = []
+        self.workers: list[Served] = []
+        self.processes: list[Served] = []
         self.workspaces: list[Live] = []
+
+    def start(self, role: str) -> Served:
+        """One more of them."""
+        name = f"{role}-{len(self.processes)}"
+        served = Served(name, settings_in(self.folder), {"DATABASE_URL": self._app_url}, "--role", role)
+        (self.webs if role == "web" else self.workers).append(served)
+        self.processes.append(served)
+        served.start()
+        return served
 
     async def works(self) -> bool:
         """Whether every web process answers, and every worker has said that it lives."""
@@ -75,26 +87,17 @@ class Machines:
 @asynccontextmanager
 async def machines(app_url: str, folder: Path, webs: int, workers: int, workspaces: int) -> AsyncIterator[Machines]:
     """So many of each, running; nothing is sent to them yet."""
-    environment = {"DATABASE_URL": app_url}
-
-    def served(name: str, role: str) -> Served:
-        return Served(name, settings_in(folder), environment, "--role", role)
-
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.open(app_url, size=4))
-        all = Machines(
-            database,
-            [served(f"web-{number}", "web") for number in range(webs)],
-            [served(f"worker-{number}", "worker") for number in range(workers)],
-        )
+        all = Machines(database, app_url, folder)
         for number in range(workspaces):
             config = Config(app_id=f"fleet{number}", seed=Seed(number, away=0), timing=Timing(retry=0.5, slow=0.4))
             simulator = await stack.enter_async_context(running(config))
             workspace = await connect(database, settings_in(folder), simulator)
-            all.workspaces.append(Live(simulator, database, workspace, all.webs[0].desk, folder / "keys"))
-        await stack.enter_async_context(all_ended([*all.webs, *all.workers]))
-        for each in (*all.webs, *all.workers):
-            each.start()
+            all.workspaces.append(Live(simulator, database, workspace, "", folder / "keys"))
+        await stack.enter_async_context(all_ended(all.processes))
+        for role in ("web",) * webs + ("worker",) * workers:
+            all.start(role)
         await until(all.works)
         for each in all.workspaces:
             await until(lambda live=each: run._knows_engineers(database, live.workspace))
@@ -173,7 +176,7 @@ async def test_killing_any_process_is_noticed_by_nobody(app_url: str, tmp_path: 
                     await until(lambda sender=live.simulator.sender: hears(sender, address))
                     live.simulator.faults.set({"slow": 0.5})  # so that a kill meets deliveries on their way
                     await people.enter_async_context(traffic(live.simulator, rate=3, seed=number))
-                for victim in draw.sample([*all.webs, *all.workers], 5):
+                for victim in draw.sample(all.processes, len(all.processes)):
                     await asyncio.sleep(draw.uniform(2, 5))
                     victim.kill()
                     await asyncio.sleep(draw.uniform(0, 3))
@@ -204,20 +207,19 @@ HELD = 10.0
 async def test_a_worker_that_hangs_with_a_workspace_holds_it_no_longer_than_its_time_out(
     app_url: str, superuser_url: str, tmp_path: Path
 ) -> None:
-    async with machines(app_url, tmp_path, webs=1, workers=2, workspaces=2) as all:
+    async with machines(app_url, tmp_path, webs=1, workers=1, workspaces=2) as all:
         first, second = all.workspaces
-        hanging, other = all.workers
+        [hanging] = all.workers
         for live in all.workspaces:
             assert await hears(live.simulator.sender, all.webs[0].desk)
         async with await psycopg.AsyncConnection.connect(superuser_url) as conn:
-            other.signal(signal.SIGSTOP)
             await conn.execute("LOCK TABLE conversation IN EXCLUSIVE MODE")
             held = write_in(first.simulator)
             await until(lambda: somebody_waits(superuser_url, "relation"))
             hanging.signal(signal.SIGSTOP)
             hung = time.monotonic()
             await conn.rollback()
-            other.signal(signal.SIGCONT)
+        all.start("worker")
         elsewhere = write_in(second.simulator)
         await until(lambda: is_assigned(second, elsewhere.id))
         assert time.monotonic() - hung < HELD, "one workspace waits for another"
@@ -239,20 +241,19 @@ async def test_a_worker_that_hangs_with_a_workspace_holds_it_no_longer_than_its_
 async def test_a_worker_that_hangs_in_a_delivery_repeats_nothing_when_it_goes_on(
     app_url: str, tmp_path: Path, moment: Call
 ) -> None:
-    async with machines(app_url, tmp_path, webs=1, workers=2, workspaces=1) as all:
+    async with machines(app_url, tmp_path, webs=1, workers=1, workspaces=1) as all:
         [live] = all.workspaces
-        hanging, other = all.workers
+        [hanging] = all.workers
         await ask_for_notes(all.database, live.workspace)
         assert await hears(live.simulator.sender, all.webs[0].desk)
         hung: list[float] = []
 
         async def hang(conversation: int) -> None:
             hanging.signal(signal.SIGSTOP)
-            other.signal(signal.SIGCONT)
             hung.append(time.monotonic())
+            all.start("worker")
 
         Interrupted(live.simulator).after[moment] = hang
-        other.signal(signal.SIGSTOP)
         conversation = write_in(live.simulator)
         await until(lambda: is_delivered(live, conversation.id))
         assert time.monotonic() - hung[0] < HELD + LONGEST_WAIT / 2  # it may have had the workspace, too

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from stranger import CONFIG, Operator, operator, settle_in
 
 from steelyard.demo.intercom import Config, Simulator, running
+from stranger import CONFIG, Operator, operator, settle_in
 
 
 @pytest.fixture

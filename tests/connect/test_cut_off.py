@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from stranger import APP, CONFIG, Operator, open_ones, operator, settle_in, until, writes
 
 from steelyard import config
 from steelyard.demo.intercom import Config, Simulator, running
@@ -18,6 +17,7 @@ from steelyard.demo.intercom.webhooks import Timing
 from steelyard.kit.errors import RemoteError
 from steelyard.operations.checking import Asked
 from steelyard.operations.connecting import connect
+from stranger import APP, CONFIG, Operator, open_ones, operator, settle_in, until, writes
 
 WORKSPACE = f"us1.{APP}"
 

@@ -103,7 +103,7 @@ async def test_cut_connections_are_replaced_unnoticed(
 
 
 async def test_settings_keep_a_silent_peer_from_holding_locks(database: Database) -> None:
-    wanted = {"statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s", "jit": "off"}
+    wanted = {"statement_timeout": "30s", "idle_in_transaction_session_timeout": "10s", "jit": "off"}
     async with database.cell() as conn:
         for name, value in wanted.items():
             cursor = await conn.execute("SELECT current_setting(%s)", [name])

@@ -92,7 +92,5 @@ def test_ids_may_be_numbers_or_text_and_lists_may_be_missing():
 
 @pytest.mark.parametrize("pages", [{}, {"pages": None}, {"pages": {}}, {"pages": {"next": None}}])
 def test_a_page_without_a_cursor_is_the_last(pages: dict[str, object]):
-    assert answers.page(Answer("conversations", {"conversations": [{"id": "1"}]} | pages), "conversations") == (
-        [{"id": "1"}],
-        None,
-    )
+    page = answers.page(Answer("conversations", {"conversations": [{"id": "1"}]} | pages), "conversations")
+    assert (page.items, page.following) == ([{"id": "1"}], None)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import LiteralString
 
 import psycopg
 from procrastinate import App
@@ -28,6 +29,12 @@ _LOOK_EVERY = 0.25
 _LEFT_BEHIND = 75
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine sleeps, and when its time is set."""
+
+ALIVE: LiteralString = """
+SELECT (count(*) / 2.0)::integer AS count FROM procrastinate_workers
+WHERE last_heartbeat > clock_timestamp() - interval '10 seconds'
+"""
+"""Counts the worker processes that live. Each shows itself as two: one delivers, the other reads and tells."""
 
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%s)"
 _log = logging.getLogger(__name__)

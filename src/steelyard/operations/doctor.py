@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
+from steelyard.jobs.heartbeat import ALIVE
 from steelyard.kit.errors import ConfigError, KeyFileError, RemoteError, SchemaError, StoreError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.database import own_server, workspaces
@@ -276,15 +277,12 @@ async def _key_files(settings: Settings, names: list[str], known: list[Workspace
     return found
 
 
-_ALIVE: LiteralString = (
-    "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '10 seconds'"
-)
 _FAILED: LiteralString = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
 
 
 async def _workers(database: Database) -> list[Finding]:
     async with database.cell() as conn:
-        alive, failed = [(await (await conn.execute(query)).fetchall())[0][0] for query in (_ALIVE, _FAILED)]
+        alive, failed = [(await (await conn.execute(query)).fetchall())[0][0] for query in (ALIVE, _FAILED)]
     found = [
         good("workers", f"Workers alive: {alive}.")
         if alive

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
+from steelyard.jobs.heartbeat import ALIVE
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros, moment
 from steelyard.routing.desk import read_place
@@ -86,15 +87,11 @@ async def read_health(database: Database, workspace: WorkspaceId, now: datetime)
                ORDER BY received_at DESC LIMIT 1""",
             (workspace,),
         )
-        alive = await one(
-            conn,
-            "SELECT count(*) AS workers FROM procrastinate_workers WHERE last_heartbeat > clock_timestamp() - %s",
-            (timedelta(seconds=10),),
-        )
+        alive = await one(conn, ALIVE, ())
         return Health(
             place=await read_place(conn, workspace),
             at=now,
-            workers=alive["workers"] if alive is not None else 0,
+            workers=alive["count"] if alive is not None else 0,
             open=await _alarms(conn, workspace, over=False),
             past=await _alarms(conn, workspace, over=True),
             readings=await _readings(conn, workspace),

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
+from steelyard.jobs.heartbeat import ALIVE
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.kit.metrics import Histogram, Kind, Metric, Sample
@@ -168,11 +169,7 @@ async def _cell(conn: AsyncConnection[Any]) -> list[Sample]:
     jobs = await rows(
         conn, "SELECT queue_name, status::text, count(*) AS count FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"
     )
-    alive = await one(
-        conn,
-        "SELECT count(*) AS count FROM procrastinate_workers WHERE last_heartbeat > now() - interval '10 seconds'",
-        (),
-    )
+    alive = await one(conn, ALIVE, ())
     samples = [Sample(JOBS, (row["queue_name"], row["status"]), row["count"]) for row in jobs]
     return [*samples, Sample(WORKERS, (), alive["count"] if alive is not None else 0)]
 

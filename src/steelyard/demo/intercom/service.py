@@ -71,8 +71,13 @@ def application(
 
         return answer
 
+    async def unknown(request: Request, error: Exception) -> Response:
+        """No such path, or not with that method: to Intercom it is the same."""
+        refused = Refused(404, "not_found", f"There is no {request.method} {request.url.path}")
+        return _refusal(refused, {"Date": formatdate(workspace.now(), usegmt=True)})
+
     routes = [Route(each.path, endpoint(each), methods=[each.method]) for each in ROUTES]
-    return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: _unknown})
+    return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: unknown})
 
 
 def _struck(answer: ASGIApp, fate: Fate, slow: float, counts: Counter[str]) -> ASGIApp:
@@ -144,8 +149,3 @@ def _refusal(refused: Refused, headers: dict[str, str]) -> Response:
         error["field"] = refused.field
     body = {"type": "error.list", "request_id": str(uuid.uuid4()), "errors": [error]}
     return JSONResponse(body, status_code=refused.status, headers=headers)
-
-
-async def _unknown(request: Request, error: Exception) -> Response:
-    """No such path, or not with that method: to Intercom it is the same."""
-    return _refusal(Refused(404, "not_found", f"There is no {request.method} {request.url.path}"), {})

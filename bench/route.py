@@ -190,16 +190,16 @@ async def room(stage: Stage) -> None:
     raise SystemExit("webhooks are not accepted any more")
 
 
-async def highest_held(stage: Stage, size: Size) -> float:
-    """Webhooks per second at the highest of the rates that is held; 0 where not even the lowest is."""
-    held = 0.0
+async def highest_held(stage: Stage, size: Size) -> int:
+    """The highest of the rates that is held; 0 where not even the lowest is. Echoes of the last ones come after it."""
+    held = 0
     for rate in size.rates:
         seen = await live(stage, rate, size.held_seconds)
         is_held = seen.settled <= SETTLED and seen.per_second >= 0.98 * rate
         say(f"at {rate}/s for {size.held_seconds} s: {'held' if is_held else 'not held'}: {seen}")
         if not is_held:
             break
-        held = round(seen.per_second, 1)
+        held = rate
     return held
 
 

@@ -17,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 from test_live import Live, check_assigned_once, shown
 
 from steelyard.config import Settings, to_environment
@@ -39,6 +40,11 @@ SETTLED = 150.0
 
 LONGEST_WAIT = 10.0
 """Seconds within which delivery goes on after a kill, and which no conversation waits longer."""
+
+
+def longest_wait_here() -> float:
+    """LONGEST_WAIT, longer on a machine that has more to do than it can."""
+    return LONGEST_WAIT * max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
 
 
 # Where it meets the product's own functions
@@ -222,6 +228,15 @@ def write_in(simulator: Simulator) -> Conversation:
 async def is_delivered(live: Live, conversation: int) -> bool:
     """Whether there is one decision for it, which was delivered."""
     return await live.rows("SELECT outcome FROM decision WHERE conversation = %s", conversation) == [("delivered",)]
+
+
+async def somebody_waits(superuser_url: str, what: str) -> bool:
+    """Whether a statement waits for a lock of that kind: `relation` or `transactionid`."""
+    async with await psycopg.AsyncConnection.connect(superuser_url, autocommit=True) as conn:
+        waiting = await conn.execute(
+            "SELECT FROM pg_stat_activity WHERE wait_event = %s AND datname = current_database()", [what]
+        )
+        return await waiting.fetchone() is not None
 
 
 def told_of(simulator: Simulator, conversation: int) -> tuple[int, int]:

@@ -15,7 +15,6 @@ import pytest
 from ground import (
     ASSIGNMENT,
     ATTRIBUTES,
-    LONGEST_WAIT,
     NOTE,
     PATIENCE,
     SETTLED,
@@ -28,9 +27,11 @@ from ground import (
     check_processed_once,
     connect,
     is_delivered,
+    longest_wait_here,
     read_back,
     remember_accepted,
     settings_in,
+    somebody_waits,
     told_of,
     traffic,
     write_in,
@@ -92,7 +93,7 @@ async def test_kills_of_web_worker_and_database_lose_nothing(open_folder: Path) 
             await read_back(steelyard)
             await steelyard.settle(SETTLED)
             assert len(resumed) >= len(VICTIMS), "too little was killed"
-            assert max(seconds for victims, seconds in resumed if victims == ["worker"]) < LONGEST_WAIT
+            assert max(seconds for victims, seconds in resumed if victims == ["worker"]) < longest_wait_here()
             check_nobody_lost(simulator)
             await check_processed_once(steelyard, accepted)
             await check_decided_once(steelyard)
@@ -125,12 +126,34 @@ async def test_a_kill_between_a_call_and_its_receipt_repeats_nothing(
                 await kill_worker(conversation.id)
                 await receipt.let_go()
             begun = time.monotonic()
-            await until(lambda id=conversation.id: is_delivered(steelyard, id), LONGEST_WAIT + PATIENCE)
+            await until(lambda id=conversation.id: is_delivered(steelyard, id), 2 * PATIENCE)
             took = time.monotonic() - begun
             await steelyard.settle(SETTLED)
             assert not interrupted.after, f"{moment}: nobody was killed"
             assert told_of(steelyard.simulator, conversation.id) == (1, 1), f"{moment}: assignments, notes"
-            assert took < LONGEST_WAIT, f"{moment}: {took:.1f} s"
+            assert took < longest_wait_here(), f"{moment}: {took:.1f} s"
+        await check_decided_once(steelyard)
+        await check_mirrored(steelyard)
+
+
+@pytest.mark.parametrize("table", ["conversation", "conversation_text"])
+async def test_a_kill_while_a_batch_is_recorded_records_it_once(
+    app_url: str, superuser_url: str, tmp_path: Path, table: str
+) -> None:
+    async with live(app_url, tmp_path, seed=Seed(5, away=0)) as steelyard:
+        accepted = remember_accepted(steelyard.simulator)
+        await asyncio.sleep(5)  # a process that dies right after its first start is not started again
+        async with await psycopg.AsyncConnection.connect(superuser_url) as conn:
+            await conn.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            written = [write_in(steelyard.simulator) for _ in range(5)]
+            await until(lambda: somebody_waits(superuser_url, "relation"))
+            await kill_worker(written[0].id)
+            await conn.rollback()
+        for conversation in written:
+            await until(lambda id=conversation.id: is_delivered(steelyard, id), 2 * PATIENCE)
+        await steelyard.settle(SETTLED)
+        assert [told_of(steelyard.simulator, each.id) for each in written] == [(1, 0)] * len(written)
+        await check_processed_once(steelyard, accepted)
         await check_decided_once(steelyard)
         await check_mirrored(steelyard)
 
@@ -156,16 +179,7 @@ class Receipt:
         )
 
     async def is_about_to_be_stored(self) -> None:
-        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
-
-            async def somebody_waits() -> bool:
-                waiting = await conn.execute(
-                    """SELECT 1 FROM pg_stat_activity
-                       WHERE wait_event = 'transactionid' AND query LIKE 'INSERT INTO inbox%'"""
-                )
-                return await waiting.fetchone() is not None
-
-            await until(somebody_waits)
+        await until(lambda: somebody_waits(self._url, "transactionid"))
 
     async def let_go(self) -> None:
         assert self._conn is not None

@@ -20,7 +20,6 @@ import pytest
 from ground import (
     ASSIGNMENT,
     ATTRIBUTES,
-    LONGEST_WAIT,
     NOTE,
     PATIENCE,
     SETTLED,
@@ -35,8 +34,10 @@ from ground import (
     free_port,
     is_delivered,
     longest_wait,
+    longest_wait_here,
     remember_accepted,
     settings_in,
+    somebody_waits,
     told_of,
     traffic,
     write_in,
@@ -188,7 +189,7 @@ async def test_killing_any_process_is_noticed_by_nobody(app_url: str, tmp_path: 
     async with Database.open(app_url, size=4) as database:
         for live in (each._replace(database=database) for each in all.workspaces):
             assert live.simulator.record.statuses.keys() == {200}, "a webhook was not taken"
-            assert longest_wait(live.simulator) < LONGEST_WAIT
+            assert longest_wait(live.simulator) < longest_wait_here()
             check_nobody_lost(live.simulator)
             await check_processed_once(live, accepted[live.workspace])
             await check_decided_once(live)
@@ -222,9 +223,9 @@ async def test_a_worker_that_hangs_with_a_workspace_holds_it_no_longer_than_its_
         all.start("worker")
         elsewhere = write_in(second.simulator)
         await until(lambda: is_assigned(second, elsewhere.id))
-        assert time.monotonic() - hung < HELD, "one workspace waits for another"
+        assert time.monotonic() - hung < longest_wait_here(), "one workspace waits for another"
         await until(lambda: is_assigned(first, held.id))
-        assert HELD / 2 < time.monotonic() - hung < HELD + LONGEST_WAIT / 2
+        assert HELD / 2 < time.monotonic() - hung < HELD + longest_wait_here() / 2
         await asyncio.sleep(hung + 20 - time.monotonic())
         hanging.signal(signal.SIGCONT)
         await begin_again(all, hanging)
@@ -256,7 +257,7 @@ async def test_a_worker_that_hangs_in_a_delivery_repeats_nothing_when_it_goes_on
         Interrupted(live.simulator).after[moment] = hang
         conversation = write_in(live.simulator)
         await until(lambda: is_delivered(live, conversation.id))
-        assert time.monotonic() - hung[0] < HELD + LONGEST_WAIT / 2  # it may have had the workspace, too
+        assert time.monotonic() - hung[0] < HELD + longest_wait_here() / 2  # it may have had the workspace, too
         hanging.signal(signal.SIGCONT)
         await begin_again(all, hanging)
         await live.settle(SETTLED)
@@ -274,9 +275,3 @@ async def begin_again(all: Machines, hanging: Served) -> None:
 
 async def is_assigned(live: Live, conversation: int) -> bool:
     return bool(live.simulator.workspace.conversations[conversation].admin)
-
-
-async def somebody_waits(superuser_url: str, what: str) -> bool:
-    async with await psycopg.AsyncConnection.connect(superuser_url, autocommit=True) as conn:
-        waiting = await conn.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = %s", [what])
-        return await waiting.fetchone() is not None

@@ -39,6 +39,7 @@ REPEATED = {
     "conversation_attributes",
     "ticket",
     "search_tickets",
+    "open_tickets",
 }
 CUSTOMER = "Jane's password is hunter2"
 

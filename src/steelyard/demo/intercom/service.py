@@ -49,7 +49,7 @@ def application(
         async def answer(request: Request) -> ASGIApp:
             counts["calls"] += 1
             allowance = limit.take(time.time())
-            headers = {"Date": formatdate(workspace.now(), usegmt=True), **allowance.headers}
+            headers = {**_date(workspace), **allowance.headers}
             try:
                 if not allowance.allowed:
                     raise _unhandled(counts, 429)
@@ -71,13 +71,8 @@ def application(
 
         return answer
 
-    async def unknown(request: Request, error: Exception) -> Response:
-        """No such path, or not with that method: to Intercom it is the same."""
-        refused = Refused(404, "not_found", f"There is no {request.method} {request.url.path}")
-        return _refusal(refused, {"Date": formatdate(workspace.now(), usegmt=True)})
-
     routes = [Route(each.path, endpoint(each), methods=[each.method]) for each in ROUTES]
-    return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: unknown})
+    return Starlette(routes=[*control, *routes], exception_handlers={HTTPException: _unknown(workspace)})
 
 
 def _struck(answer: ASGIApp, fate: Fate, slow: float, counts: Counter[str]) -> ASGIApp:
@@ -149,3 +144,15 @@ def _refusal(refused: Refused, headers: dict[str, str]) -> Response:
         error["field"] = refused.field
     body = {"type": "error.list", "request_id": str(uuid.uuid4()), "errors": [error]}
     return JSONResponse(body, status_code=refused.status, headers=headers)
+
+
+def _unknown(workspace: Workspace) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def refuse(request: Request, error: Exception) -> Response:
+        """No such path, or not with that method: to Intercom it is the same."""
+        return _refusal(Refused(404, "not_found", f"There is no {request.method} {request.url.path}"), _date(workspace))
+
+    return refuse
+
+
+def _date(workspace: Workspace) -> dict[str, str]:
+    return {"Date": formatdate(workspace.now(), usegmt=True)}

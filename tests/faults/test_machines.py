@@ -49,6 +49,8 @@ from steelyard.demo.intercom import Config, running
 from steelyard.demo.intercom.seed import Seed
 from steelyard.demo.intercom.webhooks import Sender, Timing
 from steelyard.store.database import Database
+from steelyard.store.embedded import APP, Embedded
+from steelyard.store.migrate import prepare
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -264,6 +266,35 @@ async def test_a_worker_that_hangs_in_a_delivery_repeats_nothing_when_it_goes_on
         assert told_of(live.simulator, conversation.id) == (1, 1), "assignments, notes"
         await check_decided_once(live)
         await check_mirrored(live)
+
+
+AWAY = 6.0
+"""Seconds: longer than a worker may be silent, while the client still waits for Intercom's answer."""
+
+
+async def test_a_database_that_is_away_during_a_delivery_has_it_told_once(open_folder: Path, tmp_path: Path) -> None:
+    embedded = Embedded.start(open_folder / f"away-{time.monotonic_ns()}", durable=False)
+    try:
+        prepare(embedded.owner_url, APP)
+        async with machines(embedded.app_url, tmp_path, webs=1, workers=2, workspaces=1) as all:
+            [live] = all.workspaces
+            assert await hears(live.simulator.sender, all.webs[0].desk)
+
+            async def away(conversation: int) -> None:
+                await asyncio.to_thread(embedded.stop)
+                await asyncio.sleep(AWAY)
+                await asyncio.to_thread(Embedded.start, embedded.data, durable=False)
+                await asyncio.sleep(2.5)  # for whoever would take the job away from who has it
+
+            Interrupted(live.simulator).after[ATTRIBUTES] = away
+            conversation = write_in(live.simulator)
+            await until(lambda: is_assigned(live, conversation.id), 2 * PATIENCE)
+            await live.settle(SETTLED)
+            assert told_of(live.simulator, conversation.id) == (1, 0), "assignments, notes"
+            await check_decided_once(live)
+            await check_mirrored(live)
+    finally:
+        embedded.stop()
 
 
 async def begin_again(all: Machines, hanging: Served) -> None:

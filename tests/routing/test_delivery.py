@@ -20,7 +20,7 @@ from steelyard.demo.intercom.model import Admin, Conversation, Publish
 from steelyard.demo.intercom.seed import Seed
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.jobs.retry import Retry
-from steelyard.kit.errors import ConfigError
+from steelyard.kit.errors import ConfigError, StoreError
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.main import adopt_policy, clients_of, shipped_policy
@@ -705,3 +705,23 @@ async def test_a_ticket_is_not_taken_for_deleted(stage: Stage) -> None:
     await stage.reconcile.open_conversations(stage.bench.workspace)
     await stage.bench.route()
     assert await stage.bench.rows("SELECT open FROM conversation WHERE conversation = 99") == [(True,)]
+
+
+@pytest.mark.parametrize("look", [1, 2], ids=["before the attributes", "before the assignment"])
+async def test_a_delivery_that_waited_for_the_database_leaves_it_to_another_try(stage: Stage, look: int) -> None:
+    """What it had read is not so any more: another worker delivered meanwhile."""
+    conversation = await stage.decided()
+    delivery, looks = stage.delivery(), iter(range(1, 3))
+    is_on = delivery._is_on
+
+    async def waited(*of: Any) -> bool:
+        on = await is_on(*of)
+        if next(looks) == look:
+            await stage.delivery().deliver(stage.bench.workspace, stage.bench.asked.delivered[-1][0])
+            stage.later(5)
+        return on
+
+    delivery._is_on = waited  # pyright: ignore
+    with pytest.raises(StoreError, match="it is tried again"):
+        await delivery.deliver(stage.bench.workspace, stage.bench.asked.delivered[-1][0])
+    assert [by for by, _ in assigned(stage, conversation)] == ["api"]

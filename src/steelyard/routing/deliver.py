@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from psycopg.rows import class_row
 from structlog import get_logger
 
-from steelyard.kit.errors import ConfigError, RemoteError
+from steelyard.kit.errors import ConfigError, RemoteError, StoreError
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId, numeric_id
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload, store
@@ -26,6 +26,9 @@ from steelyard.routing.receive import RECEIPT
 from steelyard.routing.store import INBOX
 from steelyard.routing.switch import read_switch
 from steelyard.store.database import Database
+
+LONGEST_PAUSE = 3 * SECOND
+"""How long what was read may wait for the database before it is read again: no longer than a worker may be silent."""
 
 log = get_logger()
 
@@ -92,11 +95,16 @@ class Delivery:
         self._clock = clock
 
     async def deliver(self, workspace: WorkspaceId, decision: Position) -> None:
-        """Delivers one decision. Raises RemoteError where another try may help; it is never given up."""
+        """Delivers one decision. Raises RemoteError where another try may help; it is never given up.
+
+        Raises StoreError where it had to wait for the database, so that another try may be under way.
+        """
+        began = self._clock()
         errand = await self._errand(workspace, decision)
         if errand is None:
             return
         on = await self._is_on(workspace, errand)
+        self._require_swift(decision, began)
         if on and not errand.wanted:
             return await self._settle(workspace, decision, errand, "overtaken", "no longer wanted", {})
         try:
@@ -119,14 +127,21 @@ class Delivery:
                 return "overtaken", "no longer open", answer
             if numeric_id(answer.get("team_assignee_id")) != errand.team:
                 return "overtaken", "moved to another team", answer
+            answered = self._clock()
             if not await self._is_on(workspace, errand):  # the attributes may have waited for long
                 return SWITCHED_OFF
+            self._require_swift(decision, answered)
             answer = await intercom.assign(errand.conversation, errand.actor, errand.winner)
             if errand.package_code is None:
                 await self._learn_code(workspace, answer)
         if await self._writes_notes(workspace, errand.policy):
             await self._note(intercom, workspace, decision, errand)
         return "delivered", "", answer
+
+    def _require_swift(self, decision: Position, since: Micros) -> None:
+        """A database that was away may have forgotten that this job was taken, or given it to another worker."""
+        if self._clock() - since > LONGEST_PAUSE:
+            raise StoreError(f"the database was away during the delivery of decision {decision}: it is tried again")
 
     async def _look(self, workspace: WorkspaceId, decision: Position, errand: Errand) -> tuple[str, str, Json]:
         """What became of a decision that must not be told any more: an earlier try may have assigned it. Only reads."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -21,6 +22,10 @@ from steelyard.store.database import Database
 from steelyard.store.embedded import APP, OWNER, Embedded
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file
 from steelyard.store.migrate import prepare
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 

@@ -65,7 +65,8 @@ def test_whatever_happens_in_whatever_order_it_ends_well(steps: list[tuple[Any, 
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(600)
+@settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, min_size=20, max_size=60))
 def test_much_longer_lives(steps: list[tuple[Any, ...]]) -> None:
     live(steps)

@@ -115,6 +115,7 @@ def test_any_order_mirrors_intercom_while_decisions_are_on_their_way(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @MORE
 @given(told(14), st.booleans())
 def test_many_more_orders(case: tuple[Intercom, list[Sent], list[bytes]], anybody: bool) -> None:

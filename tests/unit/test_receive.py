@@ -177,6 +177,7 @@ def test_any_good_payload_with_something_else_in_it(body: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(max_examples=10_000, deadline=None)
 @given(st.one_of(spoiled(), JSON.map(lambda value: json.dumps(value).encode())))
 def test_many_more_payloads(body: bytes) -> None:

@@ -153,6 +153,7 @@ TestStates.settings = settings(max_examples=60, stateful_step_count=25, deadline
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 class TestManyMoreStates(States.TestCase):  # pyright: ignore
     settings = settings(max_examples=2_000, stateful_step_count=50, deadline=None)
 

@@ -84,8 +84,9 @@ class Stage:
             self.simulator.faults.set({"drop": 0.0})
 
     async def read_everything(self) -> None:
-        """Has the roster and every open conversation read, as an operator may ask for."""
+        """Has roster and open conversations read, as a worker does that starts a while after the last reading."""
         async with self.database.transaction(self.workspace) as conn:
+            await conn.execute("UPDATE reading SET started_at = started_at - interval '1 minute'")
             await self.jobs.read_everything(conn, self.workspace, at_start=True)
 
     async def settle(self, seconds: float = 40) -> None:

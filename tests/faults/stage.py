@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
+from test_live import settled
 
+from served import serving
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.signature import verify
 from steelyard.demo.intercom import Config, Simulator, people, running
@@ -26,7 +26,7 @@ from steelyard.demo.intercom.seed import Seed
 from steelyard.demo.intercom.webhooks import Timing
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import adopt_policy, clients_of, ledger, now, shipped_policy, uvicorn_config
+from steelyard.main import adopt_policy, clients_of, ledger, now, shipped_policy
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
@@ -91,17 +91,7 @@ class Stage:
 
     async def settle(self, seconds: float = 40) -> None:
         """Until all is told, handled, delivered and read back, and that told nothing new."""
-        quiet = 0
-        async with asyncio.timeout(seconds):
-            while quiet < 2:
-                assert await self.simulator.sender.drain(seconds)
-                [(left,)] = await self.rows(
-                    "SELECT (SELECT count(*) FROM inbox WHERE handled_at IS NULL)"
-                    " + (SELECT count(*) FROM decision WHERE outcome = 'pending')"
-                    " + (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
-                )
-                quiet = 0 if left else quiet + 1
-                await asyncio.sleep(0.05)
+        await settled(self.simulator, self.rows, seconds)
 
     async def check_told(self, conversations: Iterable[Conversation]) -> None:
         """Each was decided once, and that was assigned once, noted once, and written into its attributes."""
@@ -168,21 +158,11 @@ async def staged(ground: Ground, *, seed: int = 1) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def _ingesting(ground: Ground) -> AsyncIterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        async with aclosing(CellInbox(ground.database, now, ground.unseal)) as inbox:
-            ingest = Ingest(CellId(CELL), {}, inbox, verify)
-            server = uvicorn.Server(uvicorn_config(ingest, "127.0.0.1", port))
-            server.capture_signals = contextlib.nullcontext
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            try:
-                while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
-                    await asyncio.sleep(0.01)
-                yield port
-            finally:
-                server.should_exit = True
-                await serving
+    async with (
+        aclosing(CellInbox(ground.database, now, ground.unseal)) as inbox,
+        serving(Ingest(CellId(CELL), {}, inbox, verify)) as port,
+    ):
+        yield port
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -97,22 +97,27 @@ class Live(NamedTuple):
 
     async def settle(self, seconds: float = 60) -> None:
         """Until all is told, handled, delivered and read back, and that told nothing new."""
-        quiet = 0
-        async with asyncio.timeout(seconds):
-            while quiet < 3:
-                assert await self.simulator.sender.drain(seconds)
-                [(left,)] = await self.rows(
-                    "SELECT (SELECT count(*) FROM inbox WHERE handled_at IS NULL)"
-                    " + (SELECT count(*) FROM decision WHERE outcome = 'pending')"
-                    " + (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
-                )
-                quiet = 0 if left else quiet + 1
-                await asyncio.sleep(0.2)
+        await settled(self.simulator, self.rows, seconds)
 
     async def mirrored(self) -> dict[int, tuple[bool, int | None, int]]:
         """Open, owner and weight of each conversation, as our table has it."""
         found = await self.rows("SELECT conversation, open, owner, weight FROM conversation")
         return {id: (open, owner, weight) for id, open, owner, weight in found}
+
+
+async def settled(simulator: Simulator, rows: Callable[[Any], Awaitable[list[Any]]], seconds: float) -> None:
+    """Until nothing is left to do, at three looks in a row."""
+    quiet = 0
+    async with asyncio.timeout(seconds):
+        while quiet < 3:
+            assert await simulator.sender.drain(seconds)
+            [(left,)] = await rows(
+                "SELECT (SELECT count(*) FROM inbox WHERE handled_at IS NULL)"
+                " + (SELECT count(*) FROM decision WHERE outcome = 'pending')"
+                " + (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
+            )
+            quiet = 0 if left else quiet + 1
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from payloads import CREATED, conversation, notification
 from structlog.testing import capture_logs
 
+from served import serving
 from steelyard.adapters.intercom.signature import sign, verify
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import Micros
-from steelyard.main import uvicorn_config
 from steelyard.routing import ingest
 from steelyard.routing.connections import Unseal
 from steelyard.routing.inbox import CellInbox
@@ -609,24 +606,6 @@ async def test_a_client_that_hangs_up_in_the_middle_stores_nothing(door: Door, w
             answer = await client.post(f"http://127.0.0.1:{port}{PATH}", content=body, headers=headers)
     assert answer.status_code == 200
     assert await door.stored(workspace) == {"n1": 1}
-
-
-@asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[int]:
-    """Serves `app` as a web process does; the port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn_config(app, "127.0.0.1", port))
-        server.capture_signals = contextlib.nullcontext
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            while not server.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
-                await asyncio.sleep(0.01)
-            yield port
-        finally:
-            server.should_exit = True
-            await task
 
 
 def request(headers: list[bytes], path: bytes = PATH.encode(), method: bytes = b"POST") -> bytes:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -62,6 +63,11 @@ class Settings(BaseModel):
     keys: Path = Field(
         default_factory=default_keys,
         description="The folder of the key files `web.keys` and `worker.keys`, which open the stored secrets.",
+    )
+    console_url: str | None = Field(
+        default=None,
+        pattern="https://[^/?#]+",
+        description="The address under which people open the console, such as `https://desk.example.com`.",
     )
     host: str = Field(default="127.0.0.1", description="The address the web process listens on.")
     port: int = Field(default=8420, ge=0, le=65535, description="The port the web process listens on.")
@@ -122,10 +128,13 @@ class Settings(BaseModel):
     @classmethod
     def _is_loopback(cls, host: str) -> str:
         if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError(
-                "people cannot sign in yet, so it listens on 127.0.0.1 only; put a proxy in front of /hooks"
-            )
+            raise ValueError("it listens on this machine only; put a proxy that speaks https in front of it")
         return host
+
+    @property
+    def console_names(self) -> frozenset[str]:
+        """The name by which people open the console, besides this machine's own."""
+        return frozenset() if self.console_url is None else frozenset({urlsplit(self.console_url).hostname or ""})
 
     @property
     def alarm_addresses(self) -> str:

@@ -28,6 +28,8 @@ from steelyard.jobs.rescue import rescue
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.kit.metrics import Sample
+from steelyard.people import pages as people_pages
+from steelyard.people.gate import Gate
 from steelyard.routing import calls as intercom_calls
 from steelyard.routing import pages as routing_pages
 from steelyard.routing import store, tell
@@ -42,10 +44,10 @@ from steelyard.routing.metrics import METRICS as ROUTING_METRICS
 from steelyard.routing.metrics import CellMetrics, ingest_samples
 from steelyard.routing.policy import Policy, parse
 from steelyard.routing.ready import Ready
-from steelyard.routing.receive import POLICY
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
 from steelyard.routing.tasks import DELIVER, READ, RoutingJobs
+from steelyard.routing.told import POLICY
 from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
 from steelyard.store.database import Connection, Database, advice_on
@@ -58,7 +60,7 @@ from steelyard.web.pages import Pages
 from steelyard.web.static import read_static
 from steelyard.web.vitals import LIVE, METRICS, READY, Vitals, serve_vitals
 
-ROOMS = {"routing": Path(str(resources.files("steelyard.routing").joinpath("templates")))}
+ROOMS = {name: Path(str(resources.files(f"steelyard.{name}").joinpath("templates"))) for name in ("people", "routing")}
 """The folder of each room's templates."""
 
 Message = MutableMapping[str, Any]
@@ -121,14 +123,12 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
             async for _ in database.listen(store.DESK, 2.0):
                 yield
 
-        console = create_console(
-            database,
-            static,
-            pages,
-            routing_pages.routes(database, pages, changes),
-            open_to_loopback=settings.open_to_loopback,
-            hosts=LOOPBACK_NAMES,
-        )
+        gate = Gate(database, pages, cell, open_to_loopback=settings.open_to_loopback)
+        shown = [
+            *people_pages.routes(database, ledger(), pages, secure=settings.console_url is not None),
+            *routing_pages.routes(database, pages, changes),
+        ]
+        console = create_console(static, pages, shown, gate, hosts=LOOPBACK_NAMES | settings.console_names)
         yield _front(ingest, console, _web_vitals(database, settings, ingest))
 
 

@@ -14,7 +14,10 @@ import uvicorn
 from playwright.async_api import Browser, async_playwright
 
 from desk_seed import NOW, Desk, busy_desk
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import CellId, WorkspaceId
+from steelyard.main import ROOMS, ledger
+from steelyard.people import pages as people_pages
+from steelyard.people.gate import Gate
 from steelyard.routing.pages import routes
 from steelyard.store.database import Database
 from steelyard.web.console import create_console
@@ -30,9 +33,13 @@ class Served:
 
     def __init__(self, database: Database) -> None:
         static = read_static()
-        pages = Pages(static, {"routing": ROOT / "src/steelyard/routing/templates"})
-        shown = routes(database, pages, clock=lambda: NOW)
-        self._app = create_console(database, static, pages, shown, open_to_loopback=True)
+        pages = Pages(static, ROOMS)
+        shown = [
+            *people_pages.routes(database, ledger(), pages, clock=lambda: NOW),
+            *routes(database, pages, clock=lambda: NOW),
+        ]
+        gate = Gate(database, pages, CellId("eu1"), open_to_loopback=True, clock=lambda: NOW)
+        self._app = create_console(static, pages, shown, gate)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._port = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from steelyard.routing.switch import assigns_itself, way_of
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 
 @pytest.mark.parametrize(

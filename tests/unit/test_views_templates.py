@@ -23,7 +23,8 @@ from steelyard.routing.shadow import Shadow
 from steelyard.routing.switch_page import SwitchPage
 from steelyard.routing.why import Replay, Why
 from steelyard.web.language import LANGUAGES
-from steelyard.web.pages import Pages, Place, Shell
+from steelyard.web.pages import Pages, Shell
+from steelyard.web.place import Place
 from steelyard.web.static import read_static
 
 HOSTILE = "<b onclick=1>'\"&{{1}}%(x)s"

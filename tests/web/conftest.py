@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from desk_seed import NOW
+from steelyard.kit.ids import CellId
+from steelyard.main import ROOMS, ledger
+from steelyard.people import pages as people_pages
+from steelyard.people.gate import Gate
 from steelyard.routing.pages import routes
 from steelyard.store.database import Database
 from steelyard.web.console import create_console
 from steelyard.web.pages import Pages
 from steelyard.web.static import Static, read_static
-
-ROUTING_TEMPLATES = Path(__file__).parents[2] / "src" / "steelyard" / "routing" / "templates"
 
 MakeClient = Callable[..., httpx.AsyncClient]
 
@@ -44,7 +45,7 @@ def static() -> Static:
 
 @pytest.fixture(scope="session")
 def pages(static: Static) -> Pages:
-    return Pages(static, {"routing": ROUTING_TEMPLATES})
+    return Pages(static, ROOMS)
 
 
 @pytest.fixture
@@ -53,14 +54,13 @@ async def make_client(database: Database, static: Static, pages: Pages, clock: C
     opened: list[httpx.AsyncClient] = []
 
     def make(address: str = "127.0.0.1", *, open_to_loopback: bool = True, **options: Any) -> httpx.AsyncClient:
-        app = create_console(
-            database,
-            static,
-            pages,
-            [*routes(database, pages, clock=clock), *options.pop("routes", [])],
-            open_to_loopback=open_to_loopback,
-            clock=clock,
-        )
+        shown = [
+            *people_pages.routes(database, ledger(), pages, clock=clock),
+            *routes(database, pages, clock=clock),
+            *options.pop("routes", []),
+        ]
+        gate = Gate(database, pages, CellId("eu1"), open_to_loopback=open_to_loopback, clock=clock)
+        app = create_console(static, pages, shown, gate)
         transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
         opened.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", **options))
         return opened[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -17,11 +18,14 @@ app.add_typer(policy_app, name="policy")
 
 
 @app.command()
-def link() -> None:
-    """Print a one-time link to the desk. It works once, for ten minutes."""
-    settings = config.load()
-    token = run(desk.new_desk_link(settings))
-    sys.stdout.write(f"http://{settings.host}:{settings.port}/enter?token={token}\n")
+def link(
+    address: Annotated[
+        str | None, typer.Option("--for", help="Somebody's e-mail address: they choose a new password.")
+    ] = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Print a link that works once, for an hour: whoever opens it becomes an administrator, or chooses a password."""
+    sys.stdout.write(f"{run(desk.new_link(config.load(), workspace, address))}\n")
 
 
 @policy_app.command("check")

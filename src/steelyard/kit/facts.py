@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from steelyard.kit.ids import ConversationId, EngineerId, Position
+from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position
 from steelyard.kit.instants import Micros
 
 
@@ -10,7 +10,7 @@ from steelyard.kit.instants import Micros
 class Fact:
     """What happened (`kind`, such as `conversation.closed`), when, to which conversation, by or to whom.
 
-    `data` is a JSON text of ids and numbers: never a body, a name or an address.
+    `data` is a JSON text of ids and numbers: never a body, a name or an address. `person` is who did it in the console.
     """
 
     kind: str
@@ -18,6 +18,7 @@ class Fact:
     conversation: ConversationId | None
     engineer: EngineerId | None
     data: str = "{}"
+    person: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True)

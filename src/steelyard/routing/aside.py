@@ -13,7 +13,7 @@ from steelyard.routing.desk import read_place
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
 from steelyard.store.retention import TABLES
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 MOST_SHOWN = 200
 _KEEP = next(table.keep for table in TABLES if table.name == "inbox")

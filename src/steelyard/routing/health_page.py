@@ -17,7 +17,7 @@ from steelyard.routing.rows import one, rows
 from steelyard.routing.watch import read_figures
 from steelyard.store.database import Database
 from steelyard.web.charts import Bar, bars
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 MOST_READINGS = 96
 """Readings that are drawn: eight hours of them."""

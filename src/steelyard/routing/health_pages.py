@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
+from steelyard.people.permissions import Permission
 from steelyard.routing import alarms
 from steelyard.routing.health_page import read_health
 from steelyard.store.database import Database
@@ -31,6 +32,6 @@ def routes(
         return JSONResponse(plain(await read_health(database, await workspace_of(request), clock())))
 
     return [
-        PageRoute("/health", health, Scope.WORKSPACE),
-        PageRoute("/health.json", health_data, Scope.WORKSPACE),
+        PageRoute("/health", health, Scope.WORKSPACE, Permission.SEE_DESK),
+        PageRoute("/health.json", health_data, Scope.WORKSPACE, Permission.SEE_DESK),
     ]

@@ -9,16 +9,18 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
+from steelyard.people.gate import standing_of
+from steelyard.people.permissions import Permission as P
 from steelyard.routing import health_pages, shadow_pages
 from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in, try_again
 from steelyard.routing.desk import Desk, read_desk, read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
-from steelyard.routing.rows import rows
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.data import csv_text, plain
-from steelyard.web.pages import Pages, Place, language_of
+from steelyard.web.pages import Pages, language_of
+from steelyard.web.place import Place
 from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, Hub, polled
 
@@ -40,9 +42,7 @@ class RoutingPages:
 
     async def desk(self, request: Request) -> Response:
         """The desk as it is now; it goes on by itself through `live`."""
-        workspace = await self._workspace(request)
-        if workspace is None:
-            return self._pages.answer(request, "routing/nothing.html")
+        workspace = await self.required(request)
         view = await self._read_desk(workspace)
         return self._pages.answer(request, "routing/desk.html", place=view.place, view=view, workspace=workspace)
 
@@ -137,41 +137,26 @@ class RoutingPages:
         return self._pages.draw("routing/live.html", language, view=view)
 
     async def required(self, request: Request) -> WorkspaceId:
-        """The workspace that a request is about; not found where there is none."""
-        workspace = await self._workspace(request)
-        if workspace is None:
-            raise HTTPException(404)
-        return workspace
-
-    async def _workspace(self, request: Request) -> WorkspaceId | None:
-        """The workspace in the query, else the first of this cell; None while the cell has none."""
-        async with self._database.cell() as connection:
-            found = await rows(connection, "SELECT workspaces_of_cell() AS workspace")
-        known = [WorkspaceId(row["workspace"]) for row in found]
-        wanted = request.query_params.get("workspace")
-        if wanted is None:
-            return known[0] if known else None
-        if wanted not in known:
-            raise HTTPException(404)
-        return WorkspaceId(wanted)
+        """The workspace that a request is about, as the gate found it."""
+        return standing_of(request).workspace
 
 
 def routes(database: Database, pages: Pages, changes: Changes = polled, clock: Clock = utc_now) -> list[PageRoute]:
     """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
     room = RoutingPages(database, pages, changes, clock)
     return [
-        PageRoute("/", room.home, Scope.WORKSPACE),
-        PageRoute("/desk", room.desk, Scope.WORKSPACE),
-        PageRoute("/desk.json", room.desk_data, Scope.WORKSPACE),
-        PageRoute("/desk/live", room.live, Scope.WORKSPACE),
-        PageRoute("/decisions", room.decisions, Scope.WORKSPACE),
-        PageRoute("/decisions.json", room.decisions_data, Scope.WORKSPACE),
-        PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE),
-        PageRoute("/decisions/{number:int}", room.why, Scope.WORKSPACE),
-        PageRoute("/decisions/{number:int}.json", room.why_data, Scope.WORKSPACE),
-        PageRoute("/aside", room.aside, Scope.WORKSPACE, methods=["GET"]),
-        PageRoute("/aside", room.again, Scope.WORKSPACE, methods=["POST"]),
-        PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE),
+        PageRoute("/", room.home, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/desk", room.desk, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/desk.json", room.desk_data, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/desk/live", room.live, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions", room.decisions, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions.json", room.decisions_data, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions/{number:int}", room.why, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions/{number:int}.json", room.why_data, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/aside", room.aside, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
+        PageRoute("/aside", room.again, Scope.WORKSPACE, P.RETRY, methods=["POST"]),
+        PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE, P.SEE_DESK),
         *health_pages.routes(database, pages, room.required, clock),
         *shadow_pages.routes(database, pages, room.required, clock),
     ]

@@ -16,7 +16,7 @@ from steelyard.routing.rows import one, rows
 from steelyard.routing.switch import Reach, read_reach
 from steelyard.store.database import Database
 from steelyard.web.charts import Column, histogram
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 MOST_SHOWN = 20
 

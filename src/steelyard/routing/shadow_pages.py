@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
+from steelyard.people.permissions import Permission
 from steelyard.routing.desk import read_place
 from steelyard.routing.shadow import HEADER, Shadow, read_shadow, span_of
 from steelyard.routing.switch import change_switch
@@ -87,10 +88,10 @@ def routes(database: Database, pages: Pages, workspace_of: WorkspaceOf, clock: C
     """The routes of these pages. `workspace_of` says which workspace a request is about."""
     room = ShadowPages(database, pages, workspace_of, clock)
     return [
-        PageRoute("/shadow", room.shadow, Scope.WORKSPACE),
-        PageRoute("/shadow.json", room.shadow_data, Scope.WORKSPACE),
-        PageRoute("/shadow.csv", room.shadow_csv, Scope.WORKSPACE),
-        PageRoute("/switch", room.switch, Scope.WORKSPACE, methods=["GET"]),
-        PageRoute("/switch", room.change, Scope.WORKSPACE, methods=["POST"]),
-        PageRoute("/switch.json", room.switch_data, Scope.WORKSPACE),
+        PageRoute("/shadow", room.shadow, Scope.WORKSPACE, Permission.SEE_DESK),
+        PageRoute("/shadow.json", room.shadow_data, Scope.WORKSPACE, Permission.SEE_DESK),
+        PageRoute("/shadow.csv", room.shadow_csv, Scope.WORKSPACE, Permission.SEE_DESK),
+        PageRoute("/switch", room.switch, Scope.WORKSPACE, Permission.SEE_DESK, methods=["GET"]),
+        PageRoute("/switch", room.change, Scope.WORKSPACE, Permission.SWITCH, methods=["POST"]),
+        PageRoute("/switch.json", room.switch_data, Scope.WORKSPACE, Permission.SEE_DESK),
     ]

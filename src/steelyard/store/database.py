@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from steelyard.kit.errors import SteelyardError, StoreError
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.store.migrate import check_connection, said
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -148,6 +148,14 @@ class Database:
         Raises StoreError when a statement failed, its error was swallowed, and so nothing could be committed.
         """
         async with self._transaction(_begin(workspace)) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def person(self, person: PersonId) -> AsyncGenerator[Connection]:
+        """One transaction that sees what is `person`'s own, in no workspace."""
+        async with self._transaction(
+            sql.SQL("BEGIN; SET LOCAL steelyard.person = {}").format(str(person)).as_bytes(None)
+        ) as conn:
             yield conn
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from steelyard.kit.errors import LedgerError
 from steelyard.kit.facts import Fact, Recorded
-from steelyard.kit.ids import ConversationId, EngineerId, Position, WorkspaceId
+from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position, WorkspaceId
 from steelyard.kit.instants import Micros
 from steelyard.store.database import Connection
 
@@ -26,17 +26,19 @@ WITH taken AS (
     UPDATE workspace SET position = position + cardinality(%(kinds)s::text[])
     WHERE workspace = %(workspace)s RETURNING position - cardinality(%(kinds)s::text[]) AS before
 ), stored AS (
-    INSERT INTO ledger (workspace, position, kind, at, conversation, engineer, data)
+    INSERT INTO ledger (workspace, position, kind, at, conversation, engineer, data, person)
     SELECT %(workspace)s, taken.before + fact.place, fact.kind,
-           'epoch'::timestamptz + fact.at * interval '1 microsecond', fact.conversation, fact.engineer, fact.data::jsonb
+           'epoch'::timestamptz + fact.at * interval '1 microsecond', fact.conversation, fact.engineer, fact.data::jsonb,
+           fact.person
     FROM taken, unnest(%(kinds)s::text[], %(ats)s::bigint[], %(conversations)s::bigint[], %(engineers)s::bigint[],
-                       %(datas)s::text[]) WITH ORDINALITY AS fact (kind, at, conversation, engineer, data, place)
+                       %(datas)s::text[], %(persons)s::bigint[])
+         WITH ORDINALITY AS fact (kind, at, conversation, engineer, data, person, place)
 )
 SELECT before FROM taken
 """
 
 _AFTER = """
-SELECT position, kind, (extract(epoch FROM at) * 1000000)::bigint, conversation, engineer, data::text
+SELECT position, kind, (extract(epoch FROM at) * 1000000)::bigint, conversation, engineer, data::text, person
 FROM ledger WHERE workspace = %s AND position > %s ORDER BY position LIMIT %s
 """
 
@@ -64,6 +66,7 @@ class Ledger:
                 "conversations": [fact.conversation for fact in facts],
                 "engineers": [fact.engineer for fact in facts],
                 "datas": [fact.data for fact in facts],
+                "persons": [fact.person for fact in facts],
             },
         )
         row = await cursor.fetchone()
@@ -102,7 +105,8 @@ async def facts_after(conn: Connection, workspace: WorkspaceId, position: int, l
                 None if conversation is None else ConversationId(conversation),
                 None if engineer is None else EngineerId(engineer),
                 data,
+                None if person is None else PersonId(person),
             ),
         )
-        for place, kind, at, conversation, engineer, data in rows
+        for place, kind, at, conversation, engineer, data, person in rows
     ]

@@ -19,7 +19,8 @@ class Table:
     """A table, how long its rows are kept (None: for ever), and why.
 
     `expire` removes at most %(most)s rows from before %(before)s and returns how many. Where there is none, `why` says
-    who removes the rows.
+    who removes the rows. Where a workspace chooses how long, `chosen` is its column of `workspace`, `keep` what it is
+    when nobody has chosen, and %(before)s is now.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Table:
     keep: timedelta | None
     why: str
     expire: sql.SQL | None = None
+    chosen: str = ""
 
 
 _W, _C = Scope.WORKSPACE, Scope.CELL
@@ -43,6 +45,7 @@ TABLES = (
         timedelta(days=30),
         "raw webhooks hold messages; handled ones are kept to look into mistakes, unhandled ones are work",
         sql.SQL("SELECT expire_inbox(%(before)s, %(most)s)"),
+        "keep_webhooks",
     ),
     Table("ledger", _W, None, _EVIDENCE),
     Table("decision", _W, None, _EVIDENCE),
@@ -58,6 +61,7 @@ TABLES = (
         timedelta(days=90),
         "what customers wrote: long enough to weigh again under a new policy",
         sql.SQL("SELECT expire_conversation_text(%(before)s, %(most)s)"),
+        "keep_messages",
     ),
     Table(
         "teammate_name",
@@ -80,24 +84,26 @@ TABLES = (
         "what was wrong and when it was over: numbers and codes only; what is still wrong stays",
         sql.SQL("SELECT expire_alarm(%(before)s, %(most)s)"),
     ),
+    Table("notification", _W, None, "where alarms are told, sealed, until it is removed or the workspace is erased"),
+    Table("membership", _W, None, "what people are here; one that ended still names who did what in the audit"),
     Table(
-        "desk_link",
-        _C,
-        timedelta(0),
-        "useless once expired",
-        sql.SQL(
-            "WITH gone AS (DELETE FROM desk_link WHERE token_hash IN (SELECT token_hash FROM desk_link"
-            " WHERE expires_at <= %(before)s LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
-        ),
+        "api_token",
+        _W,
+        timedelta(days=90),
+        "keys for programs: hashes only; those that ended are kept a while to see who used them",
+        sql.SQL("SELECT expire_api_token(%(before)s, %(most)s)"),
     ),
+    Table("link", _W, timedelta(0), "useless once expired", sql.SQL("SELECT expire_link(%(before)s, %(most)s)")),
+    Table("person", _C, None, "who may sign in: address, name and preferences, until they are erased"),
+    Table("session", _C, timedelta(0), "useless once expired", sql.SQL("SELECT expire_session(%(before)s, %(most)s)")),
     Table(
-        "desk_session",
+        "attempt",
         _C,
-        timedelta(0),
-        "useless once expired",
+        timedelta(days=1),
+        "failed sign-ins by hash, for as long as they slow the next one down",
         sql.SQL(
-            "WITH gone AS (DELETE FROM desk_session WHERE token_hash IN (SELECT token_hash FROM desk_session"
-            " WHERE expires_at <= %(before)s LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
+            "WITH gone AS (DELETE FROM attempt WHERE what IN (SELECT what FROM attempt"
+            " WHERE last_at <= %(before)s LIMIT %(most)s) RETURNING 1) SELECT count(*)::integer FROM gone"
         ),
     ),
     Table("migration", _C, None, "which schema this database has"),
@@ -130,7 +136,8 @@ async def expire(database: Database, now: datetime, *, batch: int = 1000, rounds
             continue
         for _ in range(rounds):
             async with database.cell() as conn:
-                cursor = await conn.execute(table.expire, {"before": now - table.keep, "most": batch})
+                before = now if table.chosen else now - table.keep
+                cursor = await conn.execute(table.expire, {"before": before, "most": batch})
                 row = await cursor.fetchone()
             removed = int(row[0]) if row else 0
             gone[table.name] = gone.get(table.name, 0) + removed

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from babel import Locale
@@ -15,26 +15,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from steelyard.web import charts
 from steelyard.web.language import LANGUAGES, Writer, age, messages, negotiate
+from steelyard.web.place import Place
 from steelyard.web.static import Static
+from steelyard.web.viewer import THEMES, Viewer, viewer_of
 
-THEMES = ("system", "light", "dark")
 _YEAR = 365 * 24 * 3600
-
-
-class Place(NamedTuple):
-    """Where the reader is: the workspace by its name, and the region in which its data stays.
-
-    `workspace` is empty for the first one of the cell: its addresses need not name it.
-    """
-
-    name: str
-    region: str
-    workspace: str = ""
-
-    def link(self, path: str, **query: str) -> str:
-        """The address of `path` in this workspace, asked with `query`."""
-        asked = {"workspace": self.workspace, **query} if self.workspace else query
-        return f"{path}?{urlencode(asked)}" if asked else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +31,11 @@ class Shell:
     language: str
     theme: str
     place: Place | None
+    viewer: Viewer
+
+    def may(self, permission: str) -> bool:
+        """Whether the viewer has a permission: what they may not do is not offered."""
+        return self.viewer.may(permission)
 
     def link(self, path: str) -> str:
         """The address of `path` in the same workspace."""
@@ -73,7 +63,9 @@ class Pages:
         self, request: Request, template: str, *, place: Place | None = None, status: int = 200, **context: object
     ) -> Response:
         """A whole page, in the reader's language and theme; a choice in the query is remembered."""
-        shell = Shell(request.url.path, dict(request.query_params), language_of(request), theme_of(request), place)
+        viewer = viewer_of(request)
+        language, theme = language_of(request), theme_of(request)
+        shell = Shell(request.url.path, dict(request.query_params), language, theme, place or viewer.place, viewer)
         response = HTMLResponse(self.draw(template, shell.language, shell=shell, **context), status)
         for name, chosen, allowed in (("lang", shell.language, LANGUAGES), ("theme", shell.theme, THEMES)):
             if request.query_params.get(name) in allowed:
@@ -93,14 +85,15 @@ class Pages:
 
 
 def language_of(request: Request) -> str:
-    """The reader's language: `?lang=`, else the cookie, else Accept-Language."""
-    accepted = request.headers.get("accept-language", "")
-    return negotiate(request.query_params.get("lang"), request.cookies.get("lang"), accepted)
+    """The reader's language: `?lang=`, else what they chose for themselves, the cookie, or Accept-Language."""
+    remembered = viewer_of(request).preferences.language or request.cookies.get("lang")
+    return negotiate(request.query_params.get("lang"), remembered, request.headers.get("accept-language", ""))
 
 
 def theme_of(request: Request) -> str:
     """`light`, `dark`, or `system`, which leaves it to the browser."""
-    wishes = (request.query_params.get("theme"), request.cookies.get("theme"))
+    chosen = viewer_of(request).preferences.theme
+    wishes = (request.query_params.get("theme"), chosen, request.cookies.get("theme"))
     return next((wish for wish in wishes if wish in THEMES), THEMES[0])
 
 

@@ -1,18 +1,51 @@
-"""Routes that say whose data they show."""
+"""Routes that say whose data they show, and what it takes to open them."""
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from steelyard.kit.scopes import Scope
 
+OPEN: Final = "open"
+"""Needs nothing: files, and the way in."""
+SIGNED_IN: Final = "signed_in"
+"""Needs somebody who has signed in, whatever they may do: what is their own."""
+
+GATE: Final = "steelyard.gate"
+"""Where the gate stands in a request's scope."""
+
+Admit = Callable[[Request, "PageRoute"], Awaitable[Response | None]]
+"""None where the request may go on, else the answer that says why it may not."""
+
 
 class PageRoute(Route):
-    """A route of the console. `shows` is the scope of what its answers hold."""
+    """A route of the console. `shows` is the scope of what its answers hold, `needs` the permission that opens it.
+
+    It does not run without a gate before it: a console that was put together without one shows nothing.
+    """
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], shows: Scope, *, methods: Collection[str] | None = None
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        shows: Scope,
+        needs: str,
+        *,
+        methods: Collection[str] | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=methods)
-        self.shows = shows
+        self.shows, self.needs = shows, needs
+
+    async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Asks the gate, then the endpoint."""
+        admit: Admit = scope[GATE]
+        refusal = await admit(Request(scope, receive), self)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)

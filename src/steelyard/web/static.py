@@ -11,7 +11,7 @@ from starlette.responses import Response
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.scopes import Scope
 from steelyard.web.assets import FILES, VENDOR
-from steelyard.web.routes import PageRoute
+from steelyard.web.routes import OPEN, PageRoute
 
 _WEB = Path(__file__).parent
 _TYPES = {
@@ -48,7 +48,7 @@ class Static:
             forever = {"Cache-Control": "public, max-age=31536000, immutable"}
             return Response(self.files[name], media_type=_TYPES[Path(name).suffix], headers=forever)
 
-        return PageRoute("/static/{version}/{name:path}", serve, Scope.GLOBAL)
+        return PageRoute("/static/{version}/{name:path}", serve, Scope.GLOBAL, OPEN)
 
 
 def read_static(vendor: Path = VENDOR) -> Static:

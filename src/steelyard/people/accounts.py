@@ -1,0 +1,132 @@
+"""Signing in, and choosing a password by a link: what changes in the database, and the facts of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from steelyard.kit.ids import PersonId, WorkspaceId
+from steelyard.people.attempts import FREE_PER_ADDRESS, Held, attempt, failures_of, forget, succeeded
+from steelyard.people.links import Invitation, use_link
+from steelyard.people.passwords import PasswordError, check_choice, fits, hashed
+from steelyard.people.permissions import Role
+from steelyard.people.record import act, numbers_of, record, record_everywhere
+from steelyard.people.sessions import end_sessions, open_session
+from steelyard.store.database import Connection, Database
+from steelyard.store.ledger import Ledger
+
+
+class Caller(NamedTuple):
+    """Where somebody signs in from: the browser in a few words, and the machine's address, which is not stored."""
+
+    agent: str
+    place: str
+
+
+class Wrong(NamedTuple):
+    """Address and password do not belong together; which of them is wrong is not said."""
+
+
+async def sign_in(
+    database: Database, ledger: Ledger, address: str, password: str, caller: Caller, now: datetime
+) -> str | Wrong | Held:
+    """The cookie of a fresh session, where `password` is that of `address`; else why not."""
+    held = await attempt(database, address, caller.place, now)
+    if held is not None:
+        return held
+    async with database.cell() as conn:
+        row = await (await conn.execute("SELECT * FROM person_signing_in(%s)", [address.strip()])).fetchone()
+    person, stored = row or (None, None)
+    if not await fits(password, stored) or person is None:
+        if person is not None and await failures_of(database, address) == FREE_PER_ADDRESS + 1:
+            fact = act("person.held", None, now, of=person)
+            await record_everywhere(ledger, database, await workspaces_of(database, PersonId(person)), fact)
+        return Wrong()
+    await succeeded(database, address, caller.place)
+    return await let_in(database, ledger, PersonId(person), caller, now)
+
+
+async def let_in(database: Database, ledger: Ledger, person: PersonId, caller: Caller, now: datetime) -> str:
+    """The cookie of a fresh session of `person`, who has shown who they are."""
+    token = await open_session(database, person, caller.agent, now)
+    fact = act("person.signed_in", person, now)
+    await record_everywhere(ledger, database, await workspaces_of(database, person), fact)
+    return token
+
+
+async def enter_by_link(
+    database: Database,
+    ledger: Ledger,
+    invitation: Invitation,
+    token: str,
+    chosen: Invitation,
+    password: str,
+    caller: Caller,
+    now: datetime,
+) -> PersonId | None:
+    """Uses up the link `token`: the person chooses their password, or becomes an administrator as `chosen` says.
+
+    None where the link was used meanwhile. Raises PasswordError before anything is used up. Who has a password already
+    becomes an administrator by showing it: a link for somebody new opens nobody else's account.
+    """
+    known = invitation.person is None and await _shows_password(database, chosen.address, password, caller, now)
+    if not known:
+        check_choice(password, chosen.address)
+    stored = None if known else await hashed(password)
+    async with database.transaction(invitation.workspace) as conn:
+        if not await use_link(conn, token, now):
+            return None
+        person = invitation.person or await _join(conn, ledger, invitation.workspace, chosen, now)
+        if stored is not None:
+            await write_password(conn, person, stored)
+            await record(ledger, conn, invitation.workspace, act("person.password_chosen", person, now))
+    if stored is not None:
+        await end_sessions(database, person)
+    await forget(database, chosen.address)
+    return person
+
+
+async def _shows_password(database: Database, address: str, password: str, caller: Caller, now: datetime) -> bool:
+    """Whether `address` has a password, and it is this one. Raises PasswordError where it has another one."""
+    async with database.cell() as conn:
+        row = await (await conn.execute("SELECT password FROM person_signing_in(%s)", [address.strip()])).fetchone()
+    if row is None or row[0] is None:
+        return False
+    if await attempt(database, address, caller.place, now) is not None or not await fits(password, row[0]):
+        raise PasswordError("taken")
+    return True
+
+
+async def _join(
+    conn: Connection, ledger: Ledger, workspace: WorkspaceId, chosen: Invitation, now: datetime
+) -> PersonId:
+    person = await person_of_address(conn, chosen.address, chosen.name)
+    await conn.execute(
+        "INSERT INTO membership (workspace, person, roles, since) VALUES (%(workspace)s, %(person)s, %(roles)s, %(now)s)"
+        " ON CONFLICT (workspace, person) DO UPDATE SET roles = excluded.roles, ended_at = NULL",
+        {"workspace": workspace, "person": person, "roles": [Role.ADMINISTRATOR], "now": now},
+    )
+    await record(
+        ledger, conn, workspace, act("person.joined", None, now, of=person, roles=numbers_of({Role.ADMINISTRATOR}))
+    )
+    return person
+
+
+async def person_of_address(conn: Connection, address: str, name: str) -> PersonId:
+    """The person who signs in with `address`, made and called `name` where there is none."""
+    row = await (await conn.execute("SELECT person_of_address(%s, %s)", [address.strip(), name])).fetchone()
+    assert row is not None  # noqa: S101 - the function returns one row
+    return PersonId(row[0])
+
+
+async def write_password(conn: Connection, person: PersonId, stored: str) -> None:
+    """Writes what is stored of a password, in whichever transaction `conn` is in."""
+    await conn.execute("SELECT set_config('steelyard.person', %s, true)", [str(person)])
+    await conn.execute("UPDATE person SET password = %s WHERE person = %s", [stored, person])
+
+
+async def workspaces_of(database: Database, person: PersonId) -> list[WorkspaceId]:
+    """Where somebody is a member."""
+    async with database.cell() as conn:
+        found = await (await conn.execute("SELECT workspaces_of_person(%s)", [person])).fetchall()
+    return [WorkspaceId(workspace) for (workspace,) in found]

@@ -1,0 +1,195 @@
+"""The way in and out: signing in, the page that a link opens, signing out."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from steelyard.kit.scopes import Scope
+from steelyard.people.accounts import Caller, Wrong, enter_by_link, let_in, sign_in
+from steelyard.people.attempts import Held
+from steelyard.people.gate import Kept, identity_of, person_of
+from steelyard.people.links import Invitation, read_link
+from steelyard.people.passwords import PasswordError
+from steelyard.people.sessions import COOKIE, LONGEST, end_session
+from steelyard.store.database import Database
+from steelyard.store.ledger import Ledger
+from steelyard.web.console import Clock, utc_now
+from steelyard.web.pages import Pages
+from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
+
+_KEPT: Final = "kept."
+_ADDRESS: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_BROWSERS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
+
+
+class Entrance:
+    """What these routes do."""
+
+    def __init__(self, database: Database, ledger: Ledger, pages: Pages, *, secure: bool, clock: Clock) -> None:
+        """`secure`: the console is reached by https, so its cookie is never sent without."""
+        self._database, self._ledger, self._pages = database, ledger, pages
+        self._secure, self._clock = secure, clock
+
+    async def show(self, request: Request) -> Response:
+        """The form for signing in; for who is signed in already, the first page."""
+        if identity_of(request) is not None and self._of_browser(request):
+            return RedirectResponse(_local_path(request.query_params.get("next", "")), 303)
+        return self._form(request, next=request.query_params.get("next", ""))
+
+    async def enter(self, request: Request) -> Response:
+        """Signs in. What was sent before, to a session that had ended, is offered again."""
+        async with request.form() as form:
+            address, password, kept = _text(form, "address"), _text(form, "password"), _kept(form)
+            next = _text(form, "next")
+        result = await sign_in(self._database, self._ledger, address, password, _caller(request), self._clock())
+        match result:
+            case Held():
+                return self._form(request, 429, kept, address, "held", next, until=result.until)
+            case Wrong():
+                return self._form(request, 401, kept, address, "wrong", next)
+            case _:
+                answer: Response = RedirectResponse(_local_path(next), 303)
+                if kept is not None:
+                    answer = self._pages.answer(request, "people/again.html", kept=kept)
+                return self._with_cookie(answer, result)
+
+    async def show_link(self, request: Request) -> Response:
+        """What a link opens. Only the button uses it up, so that a preview of the link does not."""
+        token = request.query_params.get("token", "")
+        invitation = await read_link(self._database, token, self._clock())
+        if invitation is None:
+            raise HTTPException(410)
+        return self._choose(request, token, invitation, invitation)
+
+    async def use_link(self, request: Request) -> Response:
+        """Chooses the password, and signs in with it."""
+        async with request.form() as form:
+            token, password = _text(form, "token"), _text(form, "password")
+            name, address = _text(form, "name")[:100].strip(), _text(form, "address").strip()
+        now = self._clock()
+        invitation = await read_link(self._database, token, now)
+        if invitation is None:
+            raise HTTPException(410)
+        chosen = invitation if invitation.person is not None else invitation._replace(name=name, address=address)
+        problem = _problem_of(chosen)
+        if not problem:
+            try:
+                person = await enter_by_link(
+                    self._database, self._ledger, invitation, token, chosen, password, _caller(request), now
+                )
+            except PasswordError as error:
+                problem = error.code
+            else:
+                if person is None:
+                    raise HTTPException(410)
+                session = await let_in(self._database, self._ledger, person, _caller(request), now)
+                return self._with_cookie(RedirectResponse("/", 303), session)
+        return self._choose(request, token, invitation, chosen, problem)
+
+    async def leave(self, request: Request) -> Response:
+        """Signs out."""
+        identity = identity_of(request)
+        if identity is not None and identity.session is not None:
+            await end_session(self._database, person_of(request), identity.session)
+        answer = RedirectResponse("/sign-in", 303)
+        answer.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="lax")
+        return answer
+
+    def _of_browser(self, request: Request) -> bool:
+        identity = identity_of(request)
+        return identity is not None and identity.session is not None
+
+    def _form(
+        self,
+        request: Request,
+        status: int = 200,
+        kept: Kept | None = None,
+        address: str = "",
+        problem: str = "",
+        next: str = "",
+        until: datetime | None = None,
+    ) -> Response:
+        return self._pages.answer(
+            request,
+            "people/sign_in.html",
+            status=status,
+            kept=kept,
+            address=address,
+            problem=problem,
+            next=next,
+            until=until,
+        )
+
+    def _choose(
+        self, request: Request, token: str, invitation: Invitation, chosen: Invitation, problem: str = ""
+    ) -> Response:
+        return self._pages.answer(
+            request,
+            "people/enter.html",
+            status=422 if problem else 200,
+            token=token,
+            invitation=invitation,
+            chosen=chosen,
+            problem=problem,
+        )
+
+    def _with_cookie(self, response: Response, session: str) -> Response:
+        # Lax: a link to a conversation in Intercom opens here signed in. Forms of other sites are refused by the guard.
+        life = int(LONGEST.total_seconds())
+        response.set_cookie(COOKIE, session, max_age=life, path="/", secure=self._secure, httponly=True, samesite="lax")
+        return response
+
+
+def routes(
+    database: Database, ledger: Ledger, pages: Pages, *, secure: bool = False, clock: Clock = utc_now
+) -> list[PageRoute]:
+    """The routes of the entrance."""
+    room = Entrance(database, ledger, pages, secure=secure, clock=clock)
+    return [
+        PageRoute("/sign-in", room.show, Scope.CELL, OPEN, methods=["GET"]),
+        PageRoute("/sign-in", room.enter, Scope.CELL, OPEN, methods=["POST"]),
+        PageRoute("/sign-out", room.leave, Scope.CELL, SIGNED_IN, methods=["POST"]),
+        PageRoute("/enter", room.show_link, Scope.CELL, OPEN, methods=["GET"]),
+        PageRoute("/enter", room.use_link, Scope.CELL, OPEN, methods=["POST"]),
+    ]
+
+
+def _problem_of(chosen: Invitation) -> str:
+    if not chosen.name:
+        return "name"
+    return "" if _ADDRESS.fullmatch(chosen.address) else "address"
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _kept(form: FormData) -> Kept | None:
+    path = _text(form, "kept")
+    fields = ((name, value) for name, value in form.multi_items() if isinstance(value, str))
+    again = tuple((name.removeprefix(_KEPT), value) for name, value in fields if name.startswith(_KEPT))
+    return Kept(_local_path(path), again) if path else None
+
+
+def _local_path(path: str) -> str:
+    """`path` where it is one of this console, else its first page: no link signs in here and lands elsewhere."""
+    parts = urlsplit(path)
+    plain = path.isprintable() and "\\" not in path and path.startswith("/") and not path.startswith("//")
+    return path if plain and not parts.scheme and not parts.netloc else "/"
+
+
+def _caller(request: Request) -> Caller:
+    agent = request.headers.get("user-agent", "")
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for name in _SYSTEMS if name in agent), "").replace("Macintosh", "macOS")
+    return Caller(", ".join(part for part in (browser, system) if part), request.client.host if request.client else "")

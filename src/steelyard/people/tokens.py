@@ -1,0 +1,95 @@
+"""API tokens: keys for programs, with part of what their owner may do, for a time.
+
+A token reads `steelyard~<workspace>~<secret>`: it names its workspace and so its cell. Only SHA-256 of it is stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from psycopg import AsyncConnection
+
+from steelyard.kit.errors import SteelyardError
+from steelyard.kit.ids import CellId, EngineerId, PersonId, WorkspaceId
+from steelyard.people.permissions import Permission, roles_in
+from steelyard.people.sessions import Membership, digest
+from steelyard.store.database import Database
+from steelyard.web.place import Place
+
+LIVES = (timedelta(days=7), timedelta(days=30), timedelta(days=90), timedelta(days=365))
+"""For how long a token may be made."""
+
+_PREFIX: Final = "steelyard"
+_SEPARATOR: Final = "~"
+_LONGEST: Final = 200
+_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+class TokenRefused(SteelyardError):
+    """An API token that opens nothing here. `status` is the answer's."""
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Token(NamedTuple):
+    """Whose token it is, where, and what it allows of what they may do."""
+
+    person: PersonId
+    membership: Membership
+    scopes: frozenset[Permission]
+
+
+async def make_token(
+    conn: AsyncConnection[Any],
+    workspace: WorkspaceId,
+    person: PersonId,
+    name: str,
+    scopes: Collection[Permission],
+    life: timedelta,
+    now: datetime,
+) -> tuple[int, str]:
+    """The number of a fresh token and the token itself, which is shown once and never stored."""
+    secret = f"{_PREFIX}{_SEPARATOR}{workspace}{_SEPARATOR}{secrets.token_urlsafe(32)}"
+    row = await (
+        await conn.execute(
+            "INSERT INTO api_token (workspace, token_hash, person, name, permissions, created_at, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING token",
+            [workspace, digest(secret), person, name, sorted(scopes), now, now + life],
+        )
+    ).fetchone()
+    return (row[0] if row is not None else 0), secret
+
+
+async def read_token(database: Database, cell: CellId, token: str, now: datetime) -> Token:
+    """Whose token it is. Raises TokenRefused: 421 for one of another cell, 401 for one that opens nothing."""
+    parts = token.split(_SEPARATOR)
+    if len(parts) != 3 or parts[0] != _PREFIX or len(token) > _LONGEST:
+        raise TokenRefused("this is no API token of Steelyard: make one at /tokens")
+    workspace = WorkspaceId(parts[1])
+    if workspace.partition(".")[0] != cell:
+        raise TokenRefused("this API token is of another cell: send it there", 421)
+    async with database.transaction(workspace) as conn:
+        row = await (
+            await conn.execute(
+                "SELECT token, person, permissions, used_at, roles, engineer, workspace.zone,"
+                " (SELECT coalesce(min(name), %(workspace)s) FROM connection),"
+                " (SELECT coalesce(min(region), '') FROM connection)"
+                " FROM api_token JOIN membership USING (workspace, person) JOIN workspace USING (workspace)"
+                " WHERE token_hash = %(hash)s AND expires_at > %(now)s AND revoked_at IS NULL AND ended_at IS NULL",
+                {"workspace": workspace, "hash": digest(token), "now": now},
+            )
+        ).fetchone()
+        if row is None:
+            raise TokenRefused("this API token is unknown, expired or revoked: make another one at /tokens")
+        number, person, names, used_at, roles, engineer, zone, name, region = row
+        if used_at is None or used_at <= now - _NOTED_EVERY:
+            await conn.execute("UPDATE api_token SET used_at = %s WHERE token = %s", [now, number])
+    membership = Membership(
+        workspace, Place(name, region, workspace), zone, roles_in(roles), engineer and EngineerId(engineer)
+    )
+    return Token(PersonId(person), membership, frozenset(each for each in Permission if each.value in names))

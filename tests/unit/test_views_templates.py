@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import pytest
 
+from steelyard.people.permissions import Permission
 from steelyard.routing import alarms
 from steelyard.routing.aside import Aside
 from steelyard.routing.desk import Desk
@@ -26,6 +27,7 @@ from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
 from steelyard.web.static import read_static
+from steelyard.web.viewer import Viewer
 
 HOSTILE = "<b onclick=1>'\"&{{1}}%(x)s"
 PAGES = Pages(read_static(), {"routing": Path(__file__).parents[2] / "src/steelyard/routing/templates"})
@@ -67,10 +69,16 @@ def _some(kind: Any, random: Random) -> Any:
     }[kind]
 
 
+def a_viewer(random: Random) -> Viewer:
+    may = frozenset(each for each in Permission if random.random() < 0.7)
+    places = tuple(some(Place, random) for _ in range(random.randrange(3)))
+    return Viewer(some(str, random), may, place=None, places=places, signed_in=random.random() < 0.5)
+
+
 def a_shell(random: Random) -> Shell:
     path = random.choice(["/desk", "/decisions", "/decisions/3"])
     theme = random.choice(["system", "light", "dark"])
-    return Shell(path, {HOSTILE: HOSTILE}, random.choice(list(LANGUAGES)), theme, some(Place, random))
+    return Shell(path, {HOSTILE: HOSTILE}, random.choice(list(LANGUAGES)), theme, some(Place, random), a_viewer(random))
 
 
 def a_desk(random: Random) -> Desk:

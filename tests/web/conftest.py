@@ -11,7 +11,7 @@ import pytest
 
 from desk_seed import NOW
 from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, ledger
+from steelyard.main import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate
 from steelyard.routing.pages import routes
@@ -56,7 +56,7 @@ async def make_client(database: Database, static: Static, pages: Pages, clock: C
     def make(address: str = "127.0.0.1", *, open_to_loopback: bool = True, **options: Any) -> httpx.AsyncClient:
         shown = [
             *people_pages.routes(database, ledger(), pages, clock=clock),
-            *routes(database, pages, clock=clock),
+            *routes(database, pages, acts(database), clock=clock),
             *options.pop("routes", []),
         ]
         gate = Gate(database, pages, CellId("eu1"), open_to_loopback=open_to_loopback, clock=clock)

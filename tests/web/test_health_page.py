@@ -93,7 +93,8 @@ async def test_without_a_worker_nothing_is_said_to_be_well(
 
 
 async def test_without_a_workspace_there_is_no_such_page(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/health")).status_code == 404
+    assert "No workspace yet" in (await client.get("/health")).text
+    assert (await client.get("/health.json")).status_code == 404
 
 
 def test_bars_stand_side_by_side_and_the_greatest_is_as_high_as_there_is_room() -> None:

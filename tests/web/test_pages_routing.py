@@ -26,7 +26,7 @@ async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
 async def test_without_a_workspace_the_desk_says_what_to_do(client: httpx.AsyncClient) -> None:
     page = await client.get("/desk")
     assert page.status_code == 200
-    assert "steelyard demo" in page.text
+    assert "steelyard connect intercom" in page.text
 
 
 async def test_an_empty_workspace_says_what_will_appear(

@@ -12,8 +12,10 @@ from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
 from steelyard.people.permissions import Permission as P
 from steelyard.routing import health_pages, shadow_pages
-from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in, try_again
-from steelyard.routing.desk import Desk, read_desk, read_place
+from steelyard.routing.acts import Acts
+from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in
+from steelyard.routing.desk import Desk, read_place
+from steelyard.routing.desk_cache import read_desk
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
@@ -21,7 +23,7 @@ from steelyard.web.console import Clock, utc_now
 from steelyard.web.data import csv_text, plain
 from steelyard.web.pages import Pages, language_of
 from steelyard.web.place import Place
-from steelyard.web.routes import PageRoute
+from steelyard.web.routes import SIGNED_IN, PageRoute
 from steelyard.web.sse import Changes, Hub, polled
 
 PER_PAGE = 50
@@ -32,8 +34,8 @@ _LARGEST = 2**63 - 2
 class RoutingPages:
     """What the routes of this room do."""
 
-    def __init__(self, database: Database, pages: Pages, changes: Changes, clock: Clock) -> None:
-        self._database, self._pages, self._clock = database, pages, clock
+    def __init__(self, database: Database, pages: Pages, acts: Acts, changes: Changes, clock: Clock) -> None:
+        self._database, self._pages, self._acts, self._clock = database, pages, acts, clock
         self.hub = Hub[Desk](self._read_desk, self._draw_live, changes)
 
     async def home(self, request: Request) -> Response:
@@ -99,7 +101,8 @@ class RoutingPages:
 
     async def again(self, request: Request) -> Response:
         """Tries one payload again, or all of them."""
-        workspace = await self.required(request)
+        standing = standing_of(request)
+        workspace = standing.workspace
         async with request.form() as form:
             chosen = form.get("seq")
         try:
@@ -107,7 +110,7 @@ class RoutingPages:
         except ValueError:
             raise HTTPException(400) from None
         now = self._clock()
-        await try_again(self._database, workspace, now, seqs)
+        await self._acts.try_again(workspace, seqs, standing.person, now)
         async with self._database.transaction(workspace) as connection:
             place = await read_place(connection, workspace)
         return RedirectResponse(place.link("/aside", tried=str(micros(now))), 303)
@@ -141,11 +144,13 @@ class RoutingPages:
         return standing_of(request).workspace
 
 
-def routes(database: Database, pages: Pages, changes: Changes = polled, clock: Clock = utc_now) -> list[PageRoute]:
+def routes(
+    database: Database, pages: Pages, acts: Acts, changes: Changes = polled, clock: Clock = utc_now
+) -> list[PageRoute]:
     """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
-    room = RoutingPages(database, pages, changes, clock)
+    room = RoutingPages(database, pages, acts, changes, clock)
     return [
-        PageRoute("/", room.home, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/", room.home, Scope.CELL, SIGNED_IN),
         PageRoute("/desk", room.desk, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/desk.json", room.desk_data, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/desk/live", room.live, Scope.WORKSPACE, P.SEE_DESK),
@@ -158,5 +163,5 @@ def routes(database: Database, pages: Pages, changes: Changes = polled, clock: C
         PageRoute("/aside", room.again, Scope.WORKSPACE, P.RETRY, methods=["POST"]),
         PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE, P.SEE_DESK),
         *health_pages.routes(database, pages, room.required, clock),
-        *shadow_pages.routes(database, pages, room.required, clock),
+        *shadow_pages.routes(database, pages, acts, room.required, clock),
     ]

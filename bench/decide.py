@@ -25,6 +25,7 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, TopicId, Wor
 from steelyard.kit.instants import Micros
 from steelyard.routing import replay, store
 from steelyard.routing.decide import Scale, decide
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.model import (
     Conversation,
@@ -189,9 +190,8 @@ async def run(url: str, keys: Path) -> None:
         async def no_notes(_: WorkspaceId, __: str) -> bool:
             return False
 
-        jobs = RoutingJobs(
-            app, database, Delivery(database, nobody, no_notes, clock), Reconcile(database, nobody, clock)
-        )
+        delivery, reconcile = Delivery(database, nobody, no_notes, clock), Reconcile(database, nobody, clock)
+        jobs = RoutingJobs(app, database, delivery, reconcile, Deeds(database, nobody, clock))
         desks = [Desk(database, jobs, add_workspace(url, keys, f"size-{size}"), size) for size in SIZES]
         for desk in desks:
             await desk.fill()

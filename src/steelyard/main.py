@@ -21,7 +21,7 @@ from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.signature import verify
 from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
-from steelyard.jobs.app import job_app, run_worker
+from steelyard.jobs.app import deferring_app, job_app, run_worker
 from steelyard.jobs.heartbeat import beating
 from steelyard.jobs.processes import end_with_parent
 from steelyard.jobs.rescue import rescue
@@ -33,9 +33,11 @@ from steelyard.people.gate import Gate
 from steelyard.routing import calls as intercom_calls
 from steelyard.routing import pages as routing_pages
 from steelyard.routing import store, tell
+from steelyard.routing.acts import Acts
 from steelyard.routing.calls import Calls
 from steelyard.routing.connections import Unseal, read_token
 from steelyard.routing.decisions import fold_decisions
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.health import Thresholds
 from steelyard.routing.inbox import CellInbox
@@ -46,7 +48,7 @@ from steelyard.routing.policy import Policy, parse
 from steelyard.routing.ready import Ready
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
-from steelyard.routing.tasks import DELIVER, READ, RoutingJobs
+from steelyard.routing.tasks import DELIVER, READ, ActJobs, RoutingJobs
 from steelyard.routing.told import POLICY
 from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
@@ -88,6 +90,11 @@ def ledger() -> Ledger:
     return Ledger([Fold("decision.", fold_decisions)])
 
 
+def acts(database: Database) -> Acts:
+    """What people do; the worker works off the jobs that follow from it."""
+    return Acts(database, ledger(), ActJobs(deferring_app()), now)
+
+
 def shipped_policy() -> str:
     """The text of the policy that comes with this release."""
     return resources.files("steelyard.routing").joinpath("policy.toml").read_text("utf-8")
@@ -126,7 +133,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
         gate = Gate(database, pages, cell, open_to_loopback=settings.open_to_loopback)
         shown = [
             *people_pages.routes(database, ledger(), pages, secure=settings.console_url is not None),
-            *routing_pages.routes(database, pages, changes),
+            *routing_pages.routes(database, pages, acts(database), changes),
         ]
         console = create_console(static, pages, shown, gate, hosts=LOOPBACK_NAMES | settings.console_names)
         yield _front(ingest, console, _web_vitals(database, settings, ingest))
@@ -204,7 +211,8 @@ async def routing(database: Database, url: str, keys: Path, calls: Calls | None 
     """What routes the cell's workspaces, while the block runs. `keys`: the folder of the key files."""
     async with clients_of(database, keys, calls) as clients:
         app, reconcile = job_app(url), Reconcile(database, clients.of, now)
-        jobs = RoutingJobs(app, database, Delivery(database, clients.of, clients.writes_notes, now), reconcile)
+        delivery = Delivery(database, clients.of, clients.writes_notes, now)
+        jobs = RoutingJobs(app, database, delivery, reconcile, Deeds(database, clients.of, now))
         async with app.open_async():
             yield Routing(app, jobs, reconcile, Router(database, ledger(), jobs, now))
 
@@ -232,7 +240,8 @@ async def run_worker_process(settings: Settings, url: str) -> None:
 
 
 def _watch(database: Database, settings: Settings, app: App, calls: Calls) -> Watch:
-    told = tell.TellJobs(app, database, Apprise(settings.alarm_addresses), settings.alarm_language)
+    apprise, unseal = Apprise(settings.alarm_addresses), _unseal(settings.keys, WEB)
+    told = tell.TellJobs(app, database, apprise, settings.alarm_language, unseal, now)
     thresholds = Thresholds(settings.alarm_undelivered, settings.alarm_drift, settings.alarm_silence)
     return Watch(database, thresholds, calls, told, now)
 

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, async_playwright
 
 from desk_seed import NOW, Desk, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import ROOMS, ledger
+from steelyard.main import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate
 from steelyard.routing.pages import routes
@@ -36,7 +36,7 @@ class Served:
         pages = Pages(static, ROOMS)
         shown = [
             *people_pages.routes(database, ledger(), pages, clock=lambda: NOW),
-            *routes(database, pages, clock=lambda: NOW),
+            *routes(database, pages, acts(database), clock=lambda: NOW),
         ]
         gate = Gate(database, pages, CellId("eu1"), open_to_loopback=True, clock=lambda: NOW)
         self._app = create_console(static, pages, shown, gate)

@@ -27,6 +27,7 @@ from steelyard.demo.intercom.webhooks import Timing
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.main import adopt_policy, clients_of, ledger, now, shipped_policy
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
@@ -172,9 +173,8 @@ async def _working(ground: Ground, intercom: Intercom) -> AsyncIterator[RoutingJ
 
     async with Database.open(ground.url) as database, clients_of(database, ground.keys) as clients:
         app = job_app(ground.url)
-        jobs = RoutingJobs(
-            app, database, Delivery(database, of, clients.writes_notes, now), Reconcile(database, of, now)
-        )
+        delivery, reconcile = Delivery(database, of, clients.writes_notes, now), Reconcile(database, of, now)
+        jobs = RoutingJobs(app, database, delivery, reconcile, Deeds(database, of, now))
         async with app.open_async():
             tasks = [
                 asyncio.create_task(work(database, Router(database, ledger(), jobs, now))),

@@ -38,9 +38,11 @@ from steelyard.operations.demo import connect_simulated
 from steelyard.operations.serving import processes
 from steelyard.routing.merge import merge
 from steelyard.routing.policy import parse
-from steelyard.routing.receive import READ_BACK, Reader, receive
+from steelyard.routing.receive import receive
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.seen import SeenConversation
+from steelyard.routing.shown import Reader
+from steelyard.routing.told import READ_BACK
 from steelyard.routing.weigh import weigh
 from steelyard.store.database import Database
 

@@ -13,7 +13,9 @@ from structlog.testing import capture_logs
 
 from desk_seed import NOW
 from steelyard.kit.errors import ConfigError, KeyFileError, LedgerError, PolicyError, StoreError
+from steelyard.kit.ids import PersonId
 from steelyard.kit.instants import SECOND
+from steelyard.main import ledger
 from steelyard.routing import fault, router, store
 from steelyard.routing.aside import read_aside, try_again
 from steelyard.routing.decide import decide
@@ -212,7 +214,9 @@ async def test_after_the_fix_it_is_tried_again_and_the_state_is_right(bench: Any
     view = await read_aside(bench.database, bench.workspace, NOW, None)
     assert (view.number, [each.topic for each in view.items]) == (2, [CREATED, CREATED])
     del faults.on[11]
-    assert await try_again(bench.database, bench.workspace, NOW) == 2
+    assert await try_again(bench.database, ledger(), bench.workspace, NOW) == 2
+    [told] = await bench.rows("SELECT (data ->> 'count')::int, person FROM ledger WHERE kind = 'aside.retried'")
+    assert told == (2, None)
     waiting = (await read_aside(bench.database, bench.workspace, NOW, NOW)).tried
     assert waiting == (0, 0, 2)
     await bench.route()
@@ -221,8 +225,10 @@ async def test_after_the_fix_it_is_tried_again_and_the_state_is_right(bench: Any
     [left] = view.items
     assert left.tried_at == NOW
     del faults.on[13]
-    assert await try_again(bench.database, bench.workspace, NOW, [left.seq + 1]) == 0
-    assert await try_again(bench.database, bench.workspace, NOW, [left.seq]) == 1
+    assert await try_again(bench.database, ledger(), bench.workspace, NOW, [left.seq + 1]) == 0
+    assert await try_again(bench.database, ledger(), bench.workspace, NOW, [left.seq], PersonId(5)) == 1
+    retried = "SELECT (data ->> 'count')::int, person FROM ledger WHERE kind = 'aside.retried' ORDER BY position"
+    assert await bench.rows(retried) == [(2, None), (1, 5)], "what was asked in vain is nothing that happened"
     await bench.route()
     assert (await read_aside(bench.database, bench.workspace, NOW, None)).items == ()
     owners = await bench.owners()
@@ -238,7 +244,7 @@ async def test_trying_again_twice_decides_nothing_twice(bench: Any, faults: Faul
     await bench.route(created(10))
     faults.on.clear()
     for _ in range(3):
-        await try_again(bench.database, bench.workspace, NOW)
+        await try_again(bench.database, ledger(), bench.workspace, NOW)
         await bench.route(created(10))
     assert [conversation for _, conversation in bench.asked.delivered] == [10]
 
@@ -247,7 +253,7 @@ async def test_another_workspaces_are_left_alone(bench: Any, faults: Faults, mak
     faults.on[10] = lambda: TypeError(SECRET)
     await bench.route(created(10))
     other = await make_workspace("zzz")
-    assert await try_again(bench.database, other, NOW) == 0
+    assert await try_again(bench.database, ledger(), other, NOW) == 0
     assert (await read_aside(bench.database, other, NOW, None)).number == 0
     assert (await read_aside(bench.database, bench.workspace, NOW, None)).number == 1
 

@@ -27,6 +27,7 @@ from steelyard.main import adopt_policy, clients_of, shipped_policy
 from steelyard.routing import router as routers
 from steelyard.routing.codec import thaw
 from steelyard.routing.connections import token_place
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.router import Router
@@ -120,6 +121,12 @@ class Stage:
             return intercom or self.intercom
 
         return Delivery(self.bench.database, of, self.writes_notes, self.now)
+
+    def deeds(self, intercom: Any = None) -> Deeds:
+        async def of(_: Any) -> Any:
+            return intercom or self.intercom
+
+        return Deeds(self.bench.database, of, self.now)
 
     async def writes_notes(self, workspace: Any, policy: str) -> bool:
         async with clients_of(self.bench.database, self.keys) as clients:
@@ -557,7 +564,7 @@ class working:
 
     async def __aenter__(self) -> tuple[Router, Any]:
         stage = self._stage
-        jobs = RoutingJobs(self._app, stage.bench.database, stage.delivery(), stage.reconcile)
+        jobs = RoutingJobs(self._app, stage.bench.database, stage.delivery(), stage.reconcile, stage.deeds())
         await self._app.open_async()
         return Router(stage.bench.database, stage.bench.router._ledger, jobs, stage.now), self._app
 

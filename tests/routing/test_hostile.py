@@ -19,10 +19,18 @@ from test_ingest import PATH, SECRET, Door, raw, serving
 from steelyard.adapters.intercom.signature import sign
 from steelyard.routing import store
 from steelyard.routing.ingest import LARGEST_BODY
-from steelyard.routing.receive import POLICY, RECEIPT, ROSTER, SWITCH, TOPICS, UNWANTED
+from steelyard.routing.receive import TOPICS, UNWANTED
 from steelyard.routing.router import BATCH
+from steelyard.routing.told import AWAY_REFUSED, GO_ON, MOVED, POLICY, RECEIPT, ROSTER, ROTATION, SWITCH, TOLD
 
-OWN = (ROSTER, RECEIPT, POLICY, SWITCH)
+OWN = tuple(TOLD)
+PLAIN: dict[str, dict[str, Any]] = {
+    POLICY: {"policy": "a" * 64},
+    SWITCH: {"routed": None, "paused": False, "person": 5},
+    GO_ON: {},
+    ROTATION: {"engineer": 1, "resting": True, "person": 5},
+    AWAY_REFUSED: {"asked": 3, "engineer": 1, "away": True, "reason": "parameter_invalid"},
+}
 LARGEST = 2**63 - 1
 
 
@@ -93,16 +101,15 @@ def whole(topic: str, id: int) -> dict[str, Any]:
     """A payload of `topic` that says everything that any topic's reader looks at."""
     if topic == ROSTER:
         return json.loads(roster([admin(1), admin(2)], [{"id": "7", "name": "T", "admin_ids": [1]}]))
-    if topic == POLICY:
-        return {"topic": topic, "id": "p", "created_at": BEGAN, "policy": "a" * 64}
-    if topic == SWITCH:
-        return {"topic": topic, "id": "s", "created_at": BEGAN, "routed": None, "paused": False}
+    if topic in PLAIN:
+        return {"topic": topic, "id": "p", "created_at": BEGAN, **PLAIN[topic]}
     item = conversation(id, **with_parts(note("/weight 3"), note("hello")), **with_tags(tag("weight:5")))
     item |= {"snoozed_until": BEGAN + 9, "title": "Help", "custom_attributes": {"plan": "large", "language": "French"}}
     item |= {"conversation_id": str(id), "conversation": {"id": str(id)}, "ticket_attributes": {"_default_title_": "T"}}
     item["source"]["author"] |= {"email": "ann@example.test"}
-    if topic == RECEIPT:
-        settled = {"decision": 3, "conversation": id, "outcome": "delivered", "reason": "", "at": BEGAN * 1_000_000}
+    if topic in (RECEIPT, MOVED):
+        outcome = {"decision": 3, "outcome": "delivered"} if topic == RECEIPT else {"move": 3, "outcome": "moved"}
+        settled = {"conversation": id, "engineer": 1, "reason": "", "at": BEGAN * 1_000_000, **outcome}
         return {"topic": topic, "id": "r", "created_at": BEGAN, **settled, "answer": item}
     if topic.startswith("admin."):
         item = admin(1) | {"id": "1"}

@@ -6,6 +6,7 @@ from typing import Any, cast
 from procrastinate.tasks import Task
 
 from steelyard.jobs.app import job_app
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.tasks import QUEUES, RoutingJobs
@@ -18,8 +19,9 @@ NOTHING = cast(Any, None)
 def tasks() -> dict[str, Task[Any, Any, Any]]:
     """Every task of every room; Procrastinate's own left out."""
     app = job_app("postgresql://nobody@/nowhere")
-    RoutingJobs(app, NOTHING, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), Reconcile(NOTHING, NOTHING, NOTHING))
-    TellJobs(app, NOTHING, NOTHING, "en")
+    reconcile, deeds = Reconcile(NOTHING, NOTHING, NOTHING), Deeds(NOTHING, NOTHING, NOTHING)
+    RoutingJobs(app, NOTHING, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), reconcile, deeds)
+    TellJobs(app, NOTHING, NOTHING, "en", NOTHING, NOTHING)
     return {name: task for name, task in app.tasks.items() if not name.startswith(("builtin", "procrastinate"))}
 
 

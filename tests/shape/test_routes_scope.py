@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from steelyard.kit.scopes import Scope
-from steelyard.main import ROOMS, ledger
+from steelyard.main import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
 from steelyard.people.permissions import Permission
 from steelyard.routing.pages import routes
@@ -18,7 +18,7 @@ NO_DATABASE = cast(Any, None)
 def all_routes() -> list[Any]:
     static = read_static()
     pages = Pages(static, ROOMS)
-    shown = [*people_pages.routes(NO_DATABASE, ledger(), pages), *routes(NO_DATABASE, pages)]
+    shown = [*people_pages.routes(NO_DATABASE, ledger(), pages), *routes(NO_DATABASE, pages, acts(NO_DATABASE))]
     guard: Any = create_console(static, pages, shown, cast(Any, None))
     return guard._app.routes
 

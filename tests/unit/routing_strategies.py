@@ -17,9 +17,10 @@ from steelyard.routing import codec
 from steelyard.routing.decide import Changes, Scale, apply, decide
 from steelyard.routing.model import Conversation, Decision, Exclusion, Phase
 from steelyard.routing.policy import parse
-from steelyard.routing.receive import AskFor, Ignored, Reader, receive
+from steelyard.routing.receive import AskFor, receive
 from steelyard.routing.router import scale
-from steelyard.routing.seen import Gone, SeenConversation, Settled
+from steelyard.routing.seen import Gone, Ignored, SeenConversation, SeenMove, Settled
+from steelyard.routing.shown import Reader
 from steelyard.routing.state import State
 
 BEGAN = 1_700_000_000
@@ -50,6 +51,27 @@ def receipt(decision: int, conversation: int, outcome: str, answer: dict[str, An
     whole = {"topic": "steelyard.receipt", "id": f"receipt {decision}", "created_at": at, "at": at * SECOND}
     whole |= {"decision": decision, "conversation": conversation, "outcome": outcome, "reason": "", "answer": answer}
     return json.dumps(whole).encode()
+
+
+def moved(
+    move: int, conversation: int, engineer: int, outcome: str, answer: dict[str, Any], at: int, reason: str = ""
+) -> bytes:
+    """What the job of a person's move puts into the inbox."""
+    whole = {"topic": "steelyard.moved", "id": f"moved {move}", "created_at": at, "at": at * SECOND, "move": move}
+    whole |= {"conversation": conversation, "engineer": engineer, "outcome": outcome, "reason": reason}
+    return json.dumps(whole | {"answer": answer}).encode()
+
+
+def rotation(engineer: int, resting: bool, at: int, id: str = "", person: int | None = 5) -> bytes:
+    """What taking somebody off rotation, or putting them back, puts into the inbox."""
+    whole = {"topic": "steelyard.rotation", "id": f"rotation {at} {id}", "created_at": at, "engineer": engineer}
+    return json.dumps(whole | {"resting": resting, "person": person}).encode()
+
+
+def away_refused(asked: int, engineer: int, away: bool, reason: str, at: int) -> bytes:
+    """What a job puts into the inbox that could set nobody away or back."""
+    whole = {"topic": "steelyard.away_refused", "id": f"away {asked}", "created_at": at, "asked": asked}
+    return json.dumps(whole | {"engineer": engineer, "away": away, "reason": reason}).encode()
 
 
 def admin(id: int, **changes: Any) -> dict[str, Any]:
@@ -303,7 +325,7 @@ class Core:
         if isinstance(seen, Ignored):
             return None
         id = seen.id if isinstance(seen, SeenConversation | Gone) else None
-        if isinstance(seen, Settled):
+        if isinstance(seen, Settled | SeenMove):
             id = seen.conversation
         before, state = self.state, self.state.fork()
         changes = decide(state, seen, self.recorded.get(id) if id else None, SCALE, self.now)

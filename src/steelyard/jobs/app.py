@@ -79,6 +79,11 @@ def job_app(url: str, *, size: int = 6) -> procrastinate.App:
     return app
 
 
+def deferring_app() -> procrastinate.App:
+    """An app for what only ever defers with `connection=`: it is not opened, and has no connections of its own."""
+    return job_app("")
+
+
 def workers_of(app: procrastinate.App) -> frozenset[int]:
     """The numbers of the workers that run in this process; from any thread."""
     manager = app.job_manager

@@ -9,6 +9,7 @@ SteelyardError
 │   ├── SchemaError      the schema is older or newer than this release
 │   └── BusyDataError    another process holds the embedded server's data folder
 ├── LedgerError          a fact cannot be appended
+├── ActError             what a person asked for cannot be done
 ├── ReplayError          a decision cannot be replayed, or does not equal its digest
 └── RemoteError          a call of another system did not succeed
     └── IntercomError    see adapters/intercom/errors.py
@@ -51,6 +52,14 @@ class BusyDataError(StoreError):
 
 class LedgerError(SteelyardError):
     """A fact cannot be appended."""
+
+
+class ActError(SteelyardError):
+    """What a person asked for cannot be done. `code` says why in a word, for pages in other languages."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class ReplayError(SteelyardError):

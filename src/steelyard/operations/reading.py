@@ -35,4 +35,4 @@ async def retry(settings: Settings, wanted: str | None) -> tuple[WorkspaceId, in
     with ready_database(settings) as (url, _):
         async with Database.open(url, size=2, name="steelyard retry") as database:
             workspace = await named(database, settings.cell, wanted)
-            return workspace, await try_again(database, workspace, datetime.now(UTC))
+            return workspace, await try_again(database, main.ledger(), workspace, datetime.now(UTC))

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from steelyard.kit.ids import WorkspaceId
-from steelyard.kit.instants import Micros, moment
-from steelyard.routing import store
+from steelyard.kit.facts import Fact
+from steelyard.kit.ids import PersonId, WorkspaceId
+from steelyard.kit.instants import Micros, micros, moment
+from steelyard.routing import codec, store
 from steelyard.routing.desk import read_place
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
+from steelyard.store.ledger import Ledger
 from steelyard.store.retention import TABLES
 from steelyard.web.place import Place
 
@@ -85,14 +87,22 @@ async def read_aside(database: Database, workspace: WorkspaceId, now: datetime, 
 
 
 async def try_again(
-    database: Database, workspace: WorkspaceId, now: datetime, seqs: Sequence[int] | None = None
+    database: Database,
+    ledger: Ledger,
+    workspace: WorkspaceId,
+    now: datetime,
+    seqs: Sequence[int] | None = None,
+    person: PersonId | None = None,
 ) -> int:
     """Has payloads that were set aside handled again, all of them where `seqs` is None; how many.
 
-    The worker takes them up at once. Those that fail again are set aside again.
+    The worker takes them up at once. Those that fail again are set aside again. `person` asked for it in the console.
     """
     async with database.transaction(workspace) as connection:
         number = await store.try_again(connection, workspace, seqs, now)
+        if number:
+            fact = Fact("aside.retried", micros(now), None, None, codec.dump({"count": number}), person)
+            await ledger.append(connection, workspace, [fact])
     if number:
         await database.notify(store.INBOX)
     return number

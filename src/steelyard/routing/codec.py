@@ -62,9 +62,13 @@ def decision(data: list[Any]) -> Decision:
 
 
 def engineer_data(engineer: Engineer) -> dict[str, Any]:
-    """`engineer` by the names of the fields, without id and load."""
+    """`engineer` by the names of the fields, without id and load. Who was never off rotation is written as ever."""
     data = engineer._asdict()
     del data["id"], data["load"]
+    if not engineer.resting:
+        del data["resting"]
+    if engineer.resting_order is None:
+        del data["resting_order"]
     return data
 
 
@@ -76,6 +80,7 @@ def engineer(id: EngineerId, data: dict[str, Any]) -> Engineer:
         login_order=Order(*plain.login_order) if plain.login_order else None,
         member_order=Order(*plain.member_order) if plain.member_order else None,
         seat_order=Order(*plain.seat_order) if plain.seat_order else None,
+        resting_order=Order(*plain.resting_order) if plain.resting_order else None,
     )
 
 

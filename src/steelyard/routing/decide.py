@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from steelyard.kit.facts import Fact
-from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
+from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position, TeamId
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import codec
 from steelyard.routing.choose import choose
@@ -34,7 +35,9 @@ from steelyard.routing.seen import (
     Seen,
     SeenConversation,
     SeenEngineer,
+    SeenMove,
     SeenPolicy,
+    SeenRefusal,
     SeenRoster,
     SeenSwitch,
     SeenTeam,
@@ -46,6 +49,7 @@ from steelyard.routing.state import State
 MOST_AT_ONCE = 200
 """Decisions that one payload leads to, when many wait: what is left is decided in the next transactions."""
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _BEGINNINGS = ("conversation.created", "conversation.assigned")
 _BEGUN_WITHIN = 3600
 """Seconds. A conversation older than that was not just given to somebody, only not heard of before."""
@@ -88,8 +92,13 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
         case Settled():
             changes = _take_settled(state, seen, known, scale)
             return _choose_for(state, changes, [seen.conversation], scale.policy, now)
+        case SeenMove():
+            changes = _take_move(state, seen, known, scale)
+            return _choose_for(state, changes, [seen.conversation], scale.policy, now)
         case Gone():
             return _take_gone(state, seen, known)
+        case SeenRefusal():
+            return _take_refusal(state, seen)
         case SeenEngineer():
             changes = _take_engineer(state, seen)
         case SeenTeam():
@@ -102,7 +111,8 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
         case SeenWaiting():
             changes = Changes(())
         case SeenSwitch():
-            fact = _record(state, "routing.switched", _micros(seen.at), None, None, {"switch": seen.switch})
+            data: dict[str, object] = {"switch": seen.switch}
+            fact = _record(state, "routing.switched", _micros(seen.at), None, None, data, seen.person)
             state.put_switch(seen.switch)
             changes = Changes((fact,))
     if changes.late or not state.standings:
@@ -130,10 +140,17 @@ def apply(state: State, position: Position, fact: Fact) -> None:
 # Taking what was seen
 
 
-def _take_conversation(state: State, seen: SeenConversation, known: Conversation | None, scale: Scale) -> Changes:
+def _take_conversation(
+    state: State,
+    seen: SeenConversation,
+    known: Conversation | None,
+    scale: Scale,
+    about: Mapping[str, object] = _NOTHING,
+) -> Changes:
+    """`about`: what the fact says besides."""
     new = _in_earnest(state, merge(known, seen, scale.weigh(seen.text)))
     late = new == known
-    data: dict[str, object] = {"late": True} if late else {"c": new}
+    data: dict[str, object] = {**about, "late": True} if late else {**about, "c": new}
     if seen.ours:
         data["ours"] = True
     compared = _compare(state, known, new, _micros(seen.at))
@@ -172,6 +189,20 @@ def _take_settled(state: State, seen: Settled, known: Conversation | None, scale
     return Changes((fact,), unsure=unsure)
 
 
+def _take_move(state: State, seen: SeenMove, known: Conversation | None, scale: Scale) -> Changes:
+    """How a move ended that a person asked for. What the answer shows is taken in like any webhook."""
+    about: dict[str, object] = {"move": seen.move, "reason": seen.reason}
+    if seen.seen is not None:
+        return _take_conversation(state, seen.seen._replace(by=seen.engineer), known, scale, about)
+    fact = _record(state, f"conversation.{seen.outcome}", seen.at, seen.conversation, seen.engineer, about)
+    return Changes((fact,))
+
+
+def _take_refusal(state: State, seen: SeenRefusal) -> Changes:
+    data: dict[str, object] = {"asked": seen.asked, "away": seen.away, "reason": seen.reason}
+    return Changes((_record(state, "engineer.away_refused", _micros(seen.at), None, seen.engineer, data),))
+
+
 def _take_engineer(state: State, seen: SeenEngineer) -> Changes:
     known = state.engineers.get(seen.id)
     new = merge_engineer(known or Engineer(seen.id), seen)
@@ -182,9 +213,10 @@ def _take_engineer(state: State, seen: SeenEngineer) -> Changes:
         and known.away != seen.away
     )
     if new == known:
-        fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, {"late": True})
+        fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, {"late": True}, seen.person)
         return Changes((fact,), late=True, unsure=unsure)
-    fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, {"e": codec.engineer_data(new)})
+    data: dict[str, object] = {"e": codec.engineer_data(new)}
+    fact = _record(state, seen.kind, _micros(seen.at), None, seen.id, data, seen.person)
     state.put_engineer(new)
     return Changes((fact,), unsure=unsure)
 
@@ -326,10 +358,11 @@ def _record(
     conversation: ConversationId | None,
     engineer: EngineerId | None,
     data: dict[str, object],
+    person: PersonId | None = None,
 ) -> Fact:
-    """The fact, which takes the next position."""
+    """The fact, which takes the next position. `person`: who did it in the console."""
     state.position = Position(state.position + 1)
-    return Fact(kind, at, conversation, engineer, codec.dump(data))
+    return Fact(kind, at, conversation, engineer, codec.dump(data), person)
 
 
 def _micros(seconds: int) -> Micros:

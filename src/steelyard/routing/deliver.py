@@ -22,9 +22,9 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, Work
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import payload, store
 from steelyard.routing.connections import write_package_code
-from steelyard.routing.receive import RECEIPT
 from steelyard.routing.store import INBOX
 from steelyard.routing.switch import read_switch
+from steelyard.routing.told import RECEIPT
 from steelyard.store.database import Database
 
 LONGEST_PAUSE = 3 * SECOND

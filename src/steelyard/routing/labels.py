@@ -14,12 +14,13 @@ from steelyard.routing.rows import rows
 
 Family = Literal["domains", "site", "speed", "edge", "security", "account", "other"]
 
-Reason = Literal["away", "logged_out", "no_seat", "left", "not_in_team"]
+Reason = Literal["away", "logged_out", "no_seat", "left", "not_in_team", "resting"]
 
 _REASONS: tuple[tuple[Exclusion, Reason], ...] = (
     (Exclusion.LEFT, "left"),
     (Exclusion.NO_SEAT, "no_seat"),
     (Exclusion.NOT_IN_TEAM, "not_in_team"),
+    (Exclusion.RESTING, "resting"),
     (Exclusion.AWAY, "away"),
     (Exclusion.LOGGED_OUT, "logged_out"),
 )

@@ -72,6 +72,8 @@ def merge_engineer(known: Engineer, seen: SeenEngineer) -> Engineer:
         new = new._replace(member=seen.member, member_order=seen.order)
     if seen.seat is not None and _newer(seen.order, known.seat_order):
         new = new._replace(seat=seen.seat, seat_order=seen.order)
+    if seen.resting is not None and _newer(seen.order, known.resting_order):
+        new = new._replace(resting=seen.resting, resting_order=seen.order)
     return new
 
 

@@ -90,6 +90,9 @@ class Pending(NamedTuple):
     """Whether it is only compared with what Intercom does, and never delivered."""
 
 
+NOBODY = EngineerId(0)
+"""Stands for no engineer, where a person chooses one: who has a conversation that waits."""
+
 NO_TEAM = TeamId(0)
 """Stands for conversations without a team, where teams are switched on."""
 
@@ -163,6 +166,7 @@ class Exclusion(IntFlag):
     NO_SEAT = 4
     LEFT = 8
     NOT_IN_TEAM = 16
+    RESTING = 32
 
 
 class Engineer(NamedTuple):
@@ -182,6 +186,9 @@ class Engineer(NamedTuple):
     """In thousandths; the divisor of the load."""
     load: int = 0
     """Sum of the weights of the open conversations they own. Kept by the state, never recorded."""
+    resting: bool = False
+    """Whether a lead took them off rotation: they are given nothing new and keep what they have."""
+    resting_order: Order | None = None
 
 
 class Team(NamedTuple):

@@ -19,9 +19,11 @@ from steelyard.routing import codec, payload, store
 from steelyard.routing.drift import Difference, difference, hidden, under_way
 from steelyard.routing.policy import parse
 from steelyard.routing.readings import Asked, Reading, begin, end
-from steelyard.routing.receive import GONE, READ_BACK, ROSTER, Reader, receive
+from steelyard.routing.receive import receive
 from steelyard.routing.seen import SeenConversation
+from steelyard.routing.shown import Reader
 from steelyard.routing.store import INBOX
+from steelyard.routing.told import GONE, READ_BACK, ROSTER
 from steelyard.store.database import Database
 
 PAGE = 100

@@ -23,9 +23,21 @@ from steelyard.routing.decide import Changes, Scale, apply, decide
 from steelyard.routing.fault import Unhandled, can_be_a_payloads
 from steelyard.routing.model import Conversation, Exclusion
 from steelyard.routing.policy import Policy, parse
-from steelyard.routing.receive import GO_ON, AskFor, Ignored, Reader, receive
-from steelyard.routing.seen import Gone, Seen, SeenConversation, SeenEngineer, SeenRoster, SeenTeam, Settled
+from steelyard.routing.receive import AskFor, receive
+from steelyard.routing.seen import (
+    Gone,
+    Ignored,
+    Seen,
+    SeenConversation,
+    SeenEngineer,
+    SeenMove,
+    SeenRoster,
+    SeenTeam,
+    Settled,
+)
+from steelyard.routing.shown import Reader
 from steelyard.routing.state import State
+from steelyard.routing.told import GO_ON
 from steelyard.routing.weigh import weigh
 from steelyard.store.database import Database
 from steelyard.store.ledger import Ledger, facts_after
@@ -286,7 +298,7 @@ def _conversation_of(seen: Seen | AskFor | Ignored) -> ConversationId | None:
     match seen:
         case SeenConversation() | Gone():
             return seen.id
-        case Settled():
+        case Settled() | SeenMove():
             return seen.conversation
         case _:
             return None
@@ -303,7 +315,7 @@ def _known(state: State, recorded: dict[ConversationId, Conversation], id: Conve
 
 def _collect(batch: _Batch, cached: _Cached, seen: Seen, changes: Changes) -> None:
     """Puts names and texts, which go into no fact, beside the changes."""
-    if isinstance(seen, Settled) and seen.seen is not None:
+    if isinstance(seen, Settled | SeenMove) and seen.seen is not None:
         seen = seen.seen
     match seen:
         case SeenConversation():

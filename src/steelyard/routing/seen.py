@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId
+from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position, TeamId
 from steelyard.kit.instants import Micros
 from steelyard.routing.model import Order, Override, Phase, Switch, Team, Text
+
+
+class Ignored(NamedTuple):
+    """A payload that changes no load, and why."""
+
+    reason: str
 
 
 class SeenConversation(NamedTuple):
@@ -57,6 +63,10 @@ class SeenEngineer(NamedTuple):
     member: bool | None = None
     seat: bool | None = None
     name: str = ""
+    resting: bool | None = None
+    """Whether they are off rotation. Intercom does not know it: a person in the console says so."""
+    person: PersonId | None = None
+    """Who did it in the console."""
 
 
 class SeenTeam(NamedTuple):
@@ -83,6 +93,35 @@ class Settled(NamedTuple):
     seen: SeenConversation | None
 
 
+class SeenMove(NamedTuple):
+    """How a move ended that a person asked for, and the conversation as Intercom answered it."""
+
+    move: Position
+    """Of the fact that it was asked for."""
+    conversation: ConversationId
+    engineer: EngineerId | None
+    """Whom it was to be given to; None: nobody."""
+    outcome: str
+    """`moved`, `move_overtaken` or `move_refused`."""
+    reason: str
+    """A code, never a text of Intercom's."""
+    at: Micros
+    """By our own clock."""
+    seen: SeenConversation | None
+
+
+class SeenRefusal(NamedTuple):
+    """Somebody could not be set away, or back, as a person had asked."""
+
+    asked: Position
+    """Of the fact that it was asked for."""
+    engineer: EngineerId
+    away: bool
+    reason: str
+    """A code, never a text of Intercom's."""
+    at: int
+
+
 class SeenRoster(NamedTuple):
     """All teammates and teams, read from Intercom at once: who is not among them has left."""
 
@@ -97,6 +136,8 @@ class SeenSwitch(NamedTuple):
 
     switch: Switch
     at: int
+    person: PersonId | None = None
+    """Who pressed it in the console."""
 
 
 class SeenPolicy(NamedTuple):
@@ -110,4 +151,16 @@ class SeenWaiting(NamedTuple):
     """More conversations waited than one transaction decides: it goes on with the rest."""
 
 
-Seen = SeenConversation | Gone | SeenEngineer | SeenTeam | SeenRoster | SeenPolicy | SeenSwitch | SeenWaiting | Settled
+Seen = (
+    SeenConversation
+    | Gone
+    | SeenEngineer
+    | SeenTeam
+    | SeenRoster
+    | SeenPolicy
+    | SeenSwitch
+    | SeenWaiting
+    | Settled
+    | SeenMove
+    | SeenRefusal
+)

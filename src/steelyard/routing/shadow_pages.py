@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from steelyard.kit.ids import WorkspaceId
-from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
+from steelyard.people.gate import standing_of
 from steelyard.people.permissions import Permission
+from steelyard.routing.acts import Acts
 from steelyard.routing.desk import read_place
 from steelyard.routing.shadow import HEADER, Shadow, read_shadow, span_of
-from steelyard.routing.switch import change_switch
 from steelyard.routing.switch_page import SwitchPage, read_switch_page
 from steelyard.routing.switching import Change, change_of, code_of
 from steelyard.store.database import Database
@@ -29,8 +29,9 @@ WorkspaceOf = Callable[[Request], Awaitable[WorkspaceId]]
 class ShadowPages:
     """What these routes do."""
 
-    def __init__(self, database: Database, pages: Pages, workspace_of: WorkspaceOf, clock: Clock) -> None:
-        self._database, self._pages, self._workspace_of, self._clock = database, pages, workspace_of, clock
+    def __init__(self, database: Database, pages: Pages, acts: Acts, workspace_of: WorkspaceOf, clock: Clock) -> None:
+        self._database, self._pages, self._acts = database, pages, acts
+        self._workspace_of, self._clock = workspace_of, clock
 
     async def shadow(self, request: Request) -> Response:
         """What would have been better."""
@@ -61,7 +62,7 @@ class ShadowPages:
         """Does what the pressed button says."""
         workspace = await self._workspace_of(request)
         change = await _pressed(request)
-        before, _ = await change_switch(self._database, workspace, change, micros(self._clock()))
+        before, _ = await self._acts.change_switch(workspace, change, standing_of(request).person)
         async with self._database.transaction(workspace) as connection:
             place = await read_place(connection, workspace)
         return RedirectResponse(place.link("/switch", done=change.code, was=code_of(before)), 303)
@@ -84,9 +85,9 @@ async def _pressed(request: Request) -> Change:
         raise HTTPException(400) from None
 
 
-def routes(database: Database, pages: Pages, workspace_of: WorkspaceOf, clock: Clock) -> list[PageRoute]:
+def routes(database: Database, pages: Pages, acts: Acts, workspace_of: WorkspaceOf, clock: Clock) -> list[PageRoute]:
     """The routes of these pages. `workspace_of` says which workspace a request is about."""
-    room = ShadowPages(database, pages, workspace_of, clock)
+    room = ShadowPages(database, pages, acts, workspace_of, clock)
     return [
         PageRoute("/shadow", room.shadow, Scope.WORKSPACE, Permission.SEE_DESK),
         PageRoute("/shadow.json", room.shadow_data, Scope.WORKSPACE, Permission.SEE_DESK),

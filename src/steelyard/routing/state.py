@@ -189,6 +189,7 @@ class State:
             | (0 if engineer.logged_in else 2)
             | (0 if engineer.seat else 4)
             | (0 if engineer.member else 8)
+            | (32 if engineer.resting else 0)
         )
         return found & ~self.ignored if self.ignored else found
 

@@ -9,13 +9,13 @@ from typing import Any, Literal, NamedTuple
 from psycopg import AsyncConnection
 
 from steelyard.kit.errors import ConfigError
-from steelyard.kit.ids import TeamId, WorkspaceId
+from steelyard.kit.ids import PersonId, TeamId, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros, moment
 from steelyard.routing import store
 from steelyard.routing.model import NO_TEAM, Switch
-from steelyard.routing.receive import SWITCH
 from steelyard.routing.rows import rows
 from steelyard.routing.switching import Change, changed
+from steelyard.routing.told import SWITCH
 from steelyard.store.database import Database
 
 
@@ -66,15 +66,20 @@ async def read_switch(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Swi
     return Switch(tuple(TeamId(each) for each in row[0]) if row[0] is not None else None, row[1])
 
 
-async def write_switch(conn: AsyncConnection[Any], workspace: WorkspaceId, switch: Switch, at: Micros) -> None:
-    """Puts `switch` in force: deliveries heed it as soon as this transaction is committed, decisions right after."""
+async def write_switch(
+    conn: AsyncConnection[Any], workspace: WorkspaceId, switch: Switch, at: Micros, person: PersonId | None
+) -> None:
+    """Puts `switch` in force: deliveries heed it as soon as this transaction is committed, decisions right after.
+
+    `person` pressed it; None for the command line, and for this machine where the console is open to it.
+    """
     routed = sorted(set(switch.routed)) if switch.routed is not None else None
     await conn.execute(
         "UPDATE workspace SET routed = %s, paused = %s, paused_at = CASE WHEN %s THEN coalesce(paused_at, %s) END"
         " WHERE workspace = %s",
         (routed, switch.paused, switch.paused, moment(at), workspace),
     )
-    told = {"created_at": at // SECOND, "routed": routed, "paused": switch.paused}
+    told = {"created_at": at // SECOND, "routed": routed, "paused": switch.paused, "person": person}
     await store.put_in_inbox(conn, workspace, SWITCH, [(f"switch {at} {token_hex(4)}", told)])
 
 
@@ -94,7 +99,7 @@ async def read_teams(conn: AsyncConnection[Any]) -> list[TeamId]:
 
 
 async def change_switch(
-    database: Database, workspace: WorkspaceId, change: Change, at: Micros
+    database: Database, workspace: WorkspaceId, change: Change, at: Micros, person: PersonId | None = None
 ) -> tuple[Switch, Switch]:
     """Makes `change`; what was in force before, and what is now. Raises ConfigError for a workspace that is not there.
 
@@ -105,7 +110,7 @@ async def change_switch(
         before = await read_switch(conn, workspace)
         after = changed(before, change, await read_teams(conn))
         if after != before:
-            await write_switch(conn, workspace, after, at)
+            await write_switch(conn, workspace, after, at, person)
     await database.notify(store.INBOX)
     await database.notify(store.DESK)
     return before, after

@@ -11,8 +11,9 @@ from psycopg import AsyncConnection
 
 from steelyard.jobs.app import defer_all
 from steelyard.jobs.retry import Retry
-from steelyard.kit.ids import ConversationId, Position, WorkspaceId
+from steelyard.kit.ids import ConversationId, EngineerId, Position, WorkspaceId
 from steelyard.routing import store
+from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.store.database import Database
@@ -20,17 +21,59 @@ from steelyard.store.database import Database
 DELIVER, READ = "deliver", "read"
 QUEUES = (DELIVER, READ)
 
+_MOVE, _SET_AWAY = "routing.move", "routing.set_away"
+_PEOPLE_FIRST = 1
+"""The priority of what a person waits for. So a move also comes before the delivery of a decision on its way."""
+
 SETTLED = timedelta(seconds=2)
 """How long after a contradiction a conversation is read: the second in which two things happened is over then."""
+
+
+class ActJobs:
+    """The way of people's acts to their jobs. The app need not be open: it is done in the acts' own transactions."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def move(
+        self, conn: AsyncConnection[Any], workspace: WorkspaceId, conversation: ConversationId, asked: Position
+    ) -> None:
+        """Defers a move, in order with the deliveries of its conversation, in `conn`'s transaction."""
+        await self._defer(conn, _MOVE, _lock(workspace, conversation), workspace, asked)
+
+    async def set_away(
+        self, conn: AsyncConnection[Any], workspace: WorkspaceId, engineer: EngineerId, asked: Position
+    ) -> None:
+        """Defers setting an engineer away or back, in order for each of them, in `conn`'s transaction."""
+        await self._defer(conn, _SET_AWAY, f"{workspace} engineer {engineer}", workspace, asked)
+
+    async def _defer(
+        self, conn: AsyncConnection[Any], task: str, lock: str, workspace: WorkspaceId, asked: Position
+    ) -> None:
+        job = self._app.configure_task(task, queue=DELIVER, lock=lock, priority=_PEOPLE_FIRST, connection=conn)
+        await job.defer_async(workspace=str(workspace), asked=int(asked))
 
 
 class RoutingJobs:
     """Routing's tasks on one Procrastinate app, and the router's way to them."""
 
-    def __init__(self, app: App, database: Database, delivery: Delivery, reconcile: Reconcile) -> None:
+    def __init__(self, app: App, database: Database, delivery: Delivery, reconcile: Reconcile, deeds: Deeds) -> None:
         @app.task(name="routing.deliver", queue=DELIVER, retry=Retry())
         async def deliver(workspace: str, decision: int) -> None:
             await delivery.deliver(WorkspaceId(workspace), Position(decision))
+
+        @app.task(name=_MOVE, queue=DELIVER, retry=Retry())
+        async def move(workspace: str, asked: int) -> None:
+            unread = await deeds.move(WorkspaceId(workspace), Position(asked))
+            if unread is not None:
+                async with database.transaction(WorkspaceId(workspace)) as conn:
+                    await self.read_back(conn, WorkspaceId(workspace), [unread])
+
+        @app.task(name=_SET_AWAY, queue=DELIVER, retry=Retry())
+        async def set_away(workspace: str, asked: int) -> None:
+            await deeds.set_away(WorkspaceId(workspace), Position(asked))
+            async with database.transaction(WorkspaceId(workspace)) as conn:
+                await self.read_roster(conn, WorkspaceId(workspace))
 
         @app.task(name="routing.read_conversation", queue=READ, retry=Retry(10))
         async def read_conversation(workspace: str, conversation: int) -> None:
@@ -57,7 +100,7 @@ class RoutingJobs:
     ) -> None:
         """Defers the delivery of decisions, in order per conversation, in `conn`'s transaction."""
         jobs = [
-            (f"{workspace} {conversation}", {"workspace": str(workspace), "decision": int(decision)})
+            (_lock(workspace, conversation), {"workspace": str(workspace), "decision": int(decision)})
             for decision, conversation in decisions
         ]
         await defer_all(conn, self._deliver, jobs)
@@ -84,3 +127,8 @@ class RoutingJobs:
         await defer_all(conn, self._roster, [(f"{workspace} roster", {"workspace": str(workspace)})])
         arguments = {"workspace": str(workspace), "at_start": int(at_start)}
         await defer_all(conn, self._open_conversations, [(f"{workspace} open", arguments)])
+
+
+def _lock(workspace: WorkspaceId, conversation: ConversationId) -> str:
+    """What Intercom is told of one conversation is told in order."""
+    return f"{workspace} {conversation}"

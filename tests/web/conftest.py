@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from desk_seed import NOW
+from signing_in import Clock, MakeClient
 from steelyard.kit.ids import CellId
 from steelyard.main import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
@@ -19,18 +18,6 @@ from steelyard.store.database import Database
 from steelyard.web.console import create_console
 from steelyard.web.pages import Pages
 from steelyard.web.static import Static, read_static
-
-MakeClient = Callable[..., httpx.AsyncClient]
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from conftest import MakeClient
+from signing_in import MakeClient
 from steelyard.web.guard import HEADERS
 
 WEB = Path(__file__).parents[2] / "src" / "steelyard"

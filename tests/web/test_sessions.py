@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import httpx
 import psycopg
 
-from conftest import Clock, MakeClient
-from steelyard.kit.ids import WorkspaceId
-from steelyard.people.links import LINK_LIFE, make_link
+from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, become_administrator, link_to, sign_in
+from steelyard.people.links import LINK_LIFE
 from steelyard.people.sessions import COOKIE, IDLE, LONGEST
 from steelyard.store.database import Database
-
-MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
-PASSWORD = "weigh it before you carry it"
-
-
-async def link_to(database: Database, workspace: WorkspaceId, clock: Clock) -> str:
-    async with database.transaction(workspace) as conn:
-        return await make_link(conn, workspace, None, None, clock.now)
-
-
-async def become_administrator(client: httpx.AsyncClient, token: str, **fields: str) -> httpx.Response:
-    return await client.post(
-        "/enter",
-        data={"token": token, "name": "Ada Quinn", "address": "Ada@example.com", "password": PASSWORD, **fields},
-    )
-
-
-async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD, **fields: str) -> httpx.Response:
-    return await client.post("/sign-in", data={"address": "ada@example.com", "password": password, **fields})
 
 
 async def test_without_a_session_one_signs_in_first(make_client: MakeClient, make_workspace: MakeWorkspace) -> None:

@@ -26,6 +26,12 @@ def workspace_id(cell: CellId, app_id: str) -> WorkspaceId:
     return WorkspaceId(f"{cell}.{app_id}")
 
 
+def workspace_in(text: str) -> WorkspaceId | None:
+    """The workspace that `text` names; None where it cannot be one's id."""
+    cell, _, app_id = text.partition(".")
+    return WorkspaceId(text) if _CELL.fullmatch(cell) and _APP_ID.fullmatch(app_id) else None
+
+
 def numeric_id(value: object) -> int | None:
     """Intercom's id as a positive integer; None for anything else. `0`, `"0"` and null all mean nobody."""
     if isinstance(value, bool):

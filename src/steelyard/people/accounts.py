@@ -8,9 +8,10 @@ from typing import NamedTuple
 from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.attempts import FREE_PER_ADDRESS, Held, attempt, failures_of, forget, succeeded
 from steelyard.people.links import Invitation, use_link
+from steelyard.people.members import join, person_of_address
 from steelyard.people.passwords import PasswordError, check_choice, fits, hashed
 from steelyard.people.permissions import Role
-from steelyard.people.record import act, numbers_of, record, record_everywhere
+from steelyard.people.record import act, record, record_everywhere
 from steelyard.people.sessions import end_sessions, open_session
 from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
@@ -38,7 +39,9 @@ async def sign_in(
         row = await (await conn.execute("SELECT * FROM person_signing_in(%s)", [address.strip()])).fetchone()
     person, stored = row or (None, None)
     if not await fits(password, stored) or person is None:
-        if person is not None and await failures_of(database, address) == FREE_PER_ADDRESS + 1:
+        # Asked for everybody: how long an answer takes tells nobody who may sign in.
+        failures = await failures_of(database, address)
+        if person is not None and failures == FREE_PER_ADDRESS + 1:
             fact = act("person.held", None, now, of=person)
             await record_everywhere(ledger, database, await workspaces_of(database, PersonId(person)), fact)
         return Wrong()
@@ -76,7 +79,10 @@ async def enter_by_link(
     async with database.transaction(invitation.workspace) as conn:
         if not await use_link(conn, token, now):
             return None
-        person = invitation.person or await _join(conn, ledger, invitation.workspace, chosen, now)
+        person = invitation.person
+        if person is None:
+            person = await person_of_address(conn, chosen.address, chosen.name)
+            await join(conn, ledger, invitation.workspace, person, {Role.ADMINISTRATOR}, now)
         if stored is not None:
             await write_password(conn, person, stored)
             await record(ledger, conn, invitation.workspace, act("person.password_chosen", person, now))
@@ -97,26 +103,39 @@ async def _shows_password(database: Database, address: str, password: str, calle
     return True
 
 
-async def _join(
-    conn: Connection, ledger: Ledger, workspace: WorkspaceId, chosen: Invitation, now: datetime
-) -> PersonId:
-    person = await person_of_address(conn, chosen.address, chosen.name)
-    await conn.execute(
-        "INSERT INTO membership (workspace, person, roles, since) VALUES (%(workspace)s, %(person)s, %(roles)s, %(now)s)"
-        " ON CONFLICT (workspace, person) DO UPDATE SET roles = excluded.roles, ended_at = NULL",
-        {"workspace": workspace, "person": person, "roles": [Role.ADMINISTRATOR], "now": now},
-    )
-    await record(
-        ledger, conn, workspace, act("person.joined", None, now, of=person, roles=numbers_of({Role.ADMINISTRATOR}))
-    )
-    return person
+async def change_password(
+    database: Database,
+    ledger: Ledger,
+    person: PersonId,
+    session: int,
+    old: str,
+    new: str,
+    caller: Caller,
+    now: datetime,
+) -> Wrong | Held | None:
+    """Puts `new` in the place of `old`, and ends the person's other sessions. Raises PasswordError for `new`.
 
-
-async def person_of_address(conn: Connection, address: str, name: str) -> PersonId:
-    """The person who signs in with `address`, made and called `name` where there is none."""
-    row = await (await conn.execute("SELECT person_of_address(%s, %s)", [address.strip(), name])).fetchone()
-    assert row is not None  # noqa: S101 - the function returns one row
-    return PersonId(row[0])
+    Wrong where `old` is not the password: it counts as a failed attempt to sign in.
+    """
+    async with database.person(person) as conn:
+        row = await (await conn.execute("SELECT address FROM person WHERE person = %s", [person])).fetchone()
+    address = row[0] if row is not None else ""
+    check_choice(new, address)
+    held = await attempt(database, address, caller.place, now)
+    if held is not None:
+        return held
+    async with database.cell() as conn:
+        row = await (await conn.execute("SELECT password FROM person_signing_in(%s)", [address])).fetchone()
+    if not await fits(old, row[0] if row is not None else None):
+        return Wrong()
+    await succeeded(database, address, caller.place)
+    stored = await hashed(new)
+    async with database.person(person) as conn:
+        await write_password(conn, person, stored)
+    await end_sessions(database, person, keep=session)
+    fact = act("person.password_chosen", person, now)
+    await record_everywhere(ledger, database, await workspaces_of(database, person), fact)
+    return None
 
 
 async def write_password(conn: Connection, person: PersonId, stored: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -13,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from steelyard.kit.scopes import Scope
-from steelyard.people.accounts import Caller, Wrong, enter_by_link, let_in, sign_in
+from steelyard.people.accounts import Wrong, enter_by_link, let_in, sign_in
 from steelyard.people.attempts import Held
+from steelyard.people.forms import caller_of, is_address, local_path, secret_of, text_of
 from steelyard.people.gate import Kept, identity_of, person_of
 from steelyard.people.links import Invitation, read_link
 from steelyard.people.passwords import PasswordError
-from steelyard.people.sessions import COOKIE, LONGEST, end_session
+from steelyard.people.sessions import LONGEST, cookie_name, end_session
 from steelyard.store.database import Database
 from steelyard.store.ledger import Ledger
 from steelyard.web.console import Clock, utc_now
@@ -26,9 +25,6 @@ from steelyard.web.pages import Pages
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 
 _KEPT: Final = "kept."
-_ADDRESS: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-_BROWSERS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-_SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
 
 
 class Entrance:
@@ -42,22 +38,22 @@ class Entrance:
     async def show(self, request: Request) -> Response:
         """The form for signing in; for who is signed in already, the first page."""
         if identity_of(request) is not None and self._of_browser(request):
-            return RedirectResponse(_local_path(request.query_params.get("next", "")), 303)
+            return RedirectResponse(local_path(request.query_params.get("next", "")), 303)
         return self._form(request, next=request.query_params.get("next", ""))
 
     async def enter(self, request: Request) -> Response:
         """Signs in. What was sent before, to a session that had ended, is offered again."""
         async with request.form() as form:
-            address, password, kept = _text(form, "address"), _text(form, "password"), _kept(form)
-            next = _text(form, "next")
-        result = await sign_in(self._database, self._ledger, address, password, _caller(request), self._clock())
+            address, password, kept = text_of(form, "address"), secret_of(form, "password"), _kept(form)
+            next = text_of(form, "next")
+        result = await sign_in(self._database, self._ledger, address, password, caller_of(request), self._clock())
         match result:
             case Held():
                 return self._form(request, 429, kept, address, "held", next, until=result.until)
             case Wrong():
                 return self._form(request, 401, kept, address, "wrong", next)
             case _:
-                answer: Response = RedirectResponse(_local_path(next), 303)
+                answer: Response = RedirectResponse(local_path(next), 303)
                 if kept is not None:
                     answer = self._pages.answer(request, "people/again.html", kept=kept)
                 return self._with_cookie(answer, result)
@@ -73,8 +69,8 @@ class Entrance:
     async def use_link(self, request: Request) -> Response:
         """Chooses the password, and signs in with it."""
         async with request.form() as form:
-            token, password = _text(form, "token"), _text(form, "password")
-            name, address = _text(form, "name")[:100].strip(), _text(form, "address").strip()
+            token, password = text_of(form, "token"), secret_of(form, "password")
+            name, address = text_of(form, "name")[:100], text_of(form, "address")
         now = self._clock()
         invitation = await read_link(self._database, token, now)
         if invitation is None:
@@ -84,14 +80,14 @@ class Entrance:
         if not problem:
             try:
                 person = await enter_by_link(
-                    self._database, self._ledger, invitation, token, chosen, password, _caller(request), now
+                    self._database, self._ledger, invitation, token, chosen, password, caller_of(request), now
                 )
             except PasswordError as error:
                 problem = error.code
             else:
                 if person is None:
                     raise HTTPException(410)
-                session = await let_in(self._database, self._ledger, person, _caller(request), now)
+                session = await let_in(self._database, self._ledger, person, caller_of(request), now)
                 return self._with_cookie(RedirectResponse("/", 303), session)
         return self._choose(request, token, invitation, chosen, problem)
 
@@ -101,7 +97,8 @@ class Entrance:
         if identity is not None and identity.session is not None:
             await end_session(self._database, person_of(request), identity.session)
         answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="lax")
+        name = cookie_name(self._secure)
+        answer.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="lax")
         return answer
 
     def _of_browser(self, request: Request) -> bool:
@@ -144,8 +141,8 @@ class Entrance:
 
     def _with_cookie(self, response: Response, session: str) -> Response:
         # Lax: a link to a conversation in Intercom opens here signed in. Forms of other sites are refused by the guard.
-        life = int(LONGEST.total_seconds())
-        response.set_cookie(COOKIE, session, max_age=life, path="/", secure=self._secure, httponly=True, samesite="lax")
+        name, life = cookie_name(self._secure), int(LONGEST.total_seconds())
+        response.set_cookie(name, session, max_age=life, path="/", secure=self._secure, httponly=True, samesite="lax")
         return response
 
 
@@ -166,30 +163,11 @@ def routes(
 def _problem_of(chosen: Invitation) -> str:
     if not chosen.name:
         return "name"
-    return "" if _ADDRESS.fullmatch(chosen.address) else "address"
-
-
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name)
-    return value if isinstance(value, str) else ""
+    return "" if is_address(chosen.address) else "address"
 
 
 def _kept(form: FormData) -> Kept | None:
-    path = _text(form, "kept")
+    path = text_of(form, "kept")
     fields = ((name, value) for name, value in form.multi_items() if isinstance(value, str))
     again = tuple((name.removeprefix(_KEPT), value) for name, value in fields if name.startswith(_KEPT))
-    return Kept(_local_path(path), again) if path else None
-
-
-def _local_path(path: str) -> str:
-    """`path` where it is one of this console, else its first page: no link signs in here and lands elsewhere."""
-    parts = urlsplit(path)
-    plain = path.isprintable() and "\\" not in path and path.startswith("/") and not path.startswith("//")
-    return path if plain and not parts.scheme and not parts.netloc else "/"
-
-
-def _caller(request: Request) -> Caller:
-    agent = request.headers.get("user-agent", "")
-    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
-    system = next((name for name in _SYSTEMS if name in agent), "").replace("Macintosh", "macOS")
-    return Caller(", ".join(part for part in (browser, system) if part), request.client.host if request.client else "")
+    return Kept(local_path(path), again) if path else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from starlette.datastructures import FormData
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from steelyard.kit.ids import CellId, PersonId
 from steelyard.kit.scopes import Scope
 from steelyard.people.permissions import Permission, Standing, granted, judge
-from steelyard.people.sessions import COOKIE, Membership, places_of_cell, read_session
+from steelyard.people.sessions import Membership, cookie_name, places_of_cell, read_session
 from steelyard.people.tokens import TokenRefused, read_token
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
@@ -55,15 +56,26 @@ class Gate:
     """Identifies by session, by API token or, where the console is open to it, as this machine."""
 
     def __init__(
-        self, database: Database, pages: Pages, cell: CellId, *, open_to_loopback: bool = False, clock: Clock = utc_now
+        self,
+        database: Database,
+        pages: Pages,
+        cell: CellId,
+        *,
+        secure: bool = False,
+        open_to_loopback: bool = False,
+        clock: Clock = utc_now,
     ) -> None:
+        """`secure`: the console is reached by https. `open_to_loopback`: this machine may do all without signing in."""
         self._database, self._pages, self._cell, self._clock = database, pages, cell, clock
-        self._open_to_loopback = open_to_loopback
+        self._cookie, self._open_to_loopback = cookie_name(secure), open_to_loopback
 
-    async def identify(self, request: Request) -> None:
-        """Leaves identity and viewer in the request's scope; of a token that opens nothing, why."""
+    async def identify(self, request: Request, *, noted: bool = True) -> None:
+        """Leaves identity and viewer in the request's scope; of a token that opens nothing, why.
+
+        Sessions that are `noted` to be in use stay open for longer.
+        """
         try:
-            identity, viewer = await self._who(request)
+            identity, viewer = await self._who(request, noted)
         except TokenRefused as error:
             request.scope[_REFUSED] = error
             return
@@ -82,11 +94,13 @@ class Gate:
         identity = identity_of(request)
         if identity is None:
             return await self._sign_in_first(request)
-        if route.needs == SIGNED_IN:
-            return None
+        if route.needs == SIGNED_IN and route.shows is not Scope.WORKSPACE:
+            return self._no_tokens() if identity.scopes is not None else None
         standing = identity.standing
         if standing is None:
             return self._nowhere(request, identity, route)
+        if route.needs == SIGNED_IN:
+            return None
         verdict = judge(standing, Permission(route.needs))
         if verdict.allowed:
             return None
@@ -95,12 +109,24 @@ class Gate:
             return JSONResponse({"error": {"status": 403, "message": message}}, 403)
         return self._pages.answer(request, "people/refused.html", status=403, verdict=verdict, standing=standing)
 
-    async def _who(self, request: Request) -> tuple[Identity | None, Viewer]:
+    def ended(self, request: Request) -> Callable[[], Awaitable[bool]]:
+        """To be asked later, by an answer without end: whether who was admitted is so no longer."""
+        admitted = identity_of(request)
+
+        async def asked() -> bool:
+            again = Request({name: value for name, value in request.scope.items() if name not in (_IDENTITY, KEY)})
+            await self.identify(again, noted=False)
+            now = identity_of(again)
+            return now is None or admitted is None or now.standing != admitted.standing
+
+        return asked
+
+    async def _who(self, request: Request, noted: bool) -> tuple[Identity | None, Viewer]:
         kind, _, bearer = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return await self._by_token(bearer.strip())
-        cookie = request.cookies.get(COOKIE)
-        known = await read_session(self._database, cookie, self._clock()) if cookie else None
+        cookie = request.cookies.get(self._cookie)
+        known = await read_session(self._database, cookie, self._clock(), noted) if cookie else None
         if known is not None:
             identity = Identity(known.person, known.session, None, known.memberships)
             return identity, Viewer(known.name, preferences=known.preferences, signed_in=True)
@@ -131,6 +157,11 @@ class Gate:
             people=(),
         )
 
+    def _no_tokens(self) -> Response:
+        """What is a person's own, in all workspaces, is not in any token's scope."""
+        message = "this is for people who sign in: an API token opens one workspace, not its owner's account"
+        return JSONResponse({"error": {"status": 403, "message": message}}, 403)
+
     def _nowhere(self, request: Request, identity: Identity, route: PageRoute) -> Response | None:
         """There is nothing of that workspace for them; where they have none at all, a page says what to do about it."""
         if identity.memberships or route.shows is not Scope.WORKSPACE or wants_data(request):
@@ -150,6 +181,14 @@ def standing_of(request: Request) -> Standing:
     if identity is None or identity.standing is None:
         raise HTTPException(404)
     return identity.standing
+
+
+def session_of(request: Request) -> tuple[PersonId, int]:
+    """Who signed in, and the number of their session. Raises HTTPException for this machine."""
+    identity = identity_of(request)
+    if identity is None or identity.person is None or identity.session is None:
+        raise HTTPException(404)
+    return identity.person, identity.session
 
 
 def person_of(request: Request) -> PersonId:

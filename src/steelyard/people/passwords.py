@@ -35,8 +35,8 @@ def check_choice(password: str, address: str) -> None:
         raise PasswordError("short")
     if len(password) > LONGEST:
         raise PasswordError("long")
-    told = password.casefold()
-    if address.partition("@")[0].casefold() in told or len(set(told)) < 5:
+    told, name = password.casefold(), address.partition("@")[0].casefold()
+    if (len(name) > 3 and name in told) or len(set(told)) < 5:
         raise PasswordError("known")
 
 

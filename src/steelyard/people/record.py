@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from steelyard.kit.facts import Fact
-from steelyard.kit.ids import PersonId, WorkspaceId
+from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.people.permissions import Role
 from steelyard.store.database import Connection, Database
@@ -17,7 +17,8 @@ KINDS = {
     "person.signed_in": "Somebody signed in.",
     "person.held": "So many sign-ins failed with somebody’s address that the next one has to wait.",
     "person.joined": "Somebody became a member, as an administrator by a link of the command line or by invitation.",
-    "person.roles_changed": "Somebody’s roles, or which Intercom teammate they are, changed.",
+    "person.roles_changed": "Somebody’s roles changed.",
+    "person.engineer_changed": "Which Intercom teammate somebody is changed.",
     "person.removed": "Somebody is no member any more.",
     "person.link_made": "A link was made by which somebody chooses a password.",
     "person.password_chosen": "Somebody chose a password; their other sessions ended.",
@@ -35,9 +36,9 @@ def numbers_of(roles: Collection[Role]) -> list[int]:
     return [number for number, role in enumerate(Role) if role in roles]
 
 
-def act(kind: str, person: PersonId | None, now: datetime, **data: object) -> Fact:
+def act(kind: str, person: PersonId | None, now: datetime, engineer: EngineerId | None = None, **data: object) -> Fact:
     """The fact that `person` did something. `data`: ids and numbers, such as `{"of": 3}` for whom it was done to."""
-    return Fact(kind, micros(now), None, None, json.dumps(data, separators=(",", ":")), person)
+    return Fact(kind, micros(now), None, engineer, json.dumps(data, separators=(",", ":")), person)
 
 
 async def record(ledger: Ledger, conn: Connection, workspace: WorkspaceId, fact: Fact) -> None:

@@ -21,6 +21,7 @@ from steelyard.web.viewer import ZONES, Preferences
 
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=14)
 COOKIE = "steelyard_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
 _NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -64,17 +65,21 @@ async def open_session(database: Database, person: PersonId, agent: str, now: da
             " VALUES (%s, %s, %s, %s, %s, %s)",
             [digest(token), person, now, now, now + IDLE, agent[:200]],
         )
+        await conn.execute("UPDATE person SET seen_at = %s WHERE person = %s", [now, person])
     return token
 
 
-async def read_session(database: Database, token: str, now: datetime) -> Known | None:
-    """Whose session the cookie `token` names at `now`; None where it names none, or one that ended."""
+async def read_session(database: Database, token: str, now: datetime, noted: bool = True) -> Known | None:
+    """Whose session the cookie `token` names at `now`; None where it names none, or one that ended.
+
+    One that is `noted` to be in use stays open for longer.
+    """
     async with database.cell() as conn:
         found = await (await conn.execute("SELECT * FROM person_of_session(%s, %s)", [digest(token), now])).fetchone()
     if found is None:
         return None
     session, person, name, language, theme, zone, single_keys, expires_at, seen_at, memberships = found
-    if seen_at <= now - _NOTED_EVERY:
+    if noted and seen_at <= now - _NOTED_EVERY:
         expires_at = await _note(database, PersonId(person), session, now)
     preferences = Preferences(language, theme, zone if zone in ZONES else "browser", single_keys)
     return Known(session, PersonId(person), name, preferences, expires_at, memberships_in(memberships))
@@ -126,6 +131,11 @@ def memberships_in(found: Sequence[Mapping[str, Any]]) -> tuple[Membership, ...]
     )
 
 
+def cookie_name(secure: bool) -> str:
+    """What the cookie is called. The prefix makes browsers refuse one that another name or plain http has set."""
+    return SECURE_COOKIE if secure else COOKIE
+
+
 def digest(token: str) -> bytes:
     """What is stored of a secret that was made here, and so cannot be guessed."""
     return sha256(token.encode(errors="replace")).digest()
@@ -134,6 +144,7 @@ def digest(token: str) -> bytes:
 async def _note(database: Database, person: PersonId, session: int, now: datetime) -> datetime:
     """Notes that a session is in use, which keeps it open; until when."""
     async with database.person(person) as conn:
+        await conn.execute("UPDATE person SET seen_at = %s WHERE person = %s", [now, person])
         row = await (
             await conn.execute(
                 "UPDATE session SET seen_at = %(now)s, expires_at = least(started_at + %(longest)s, %(now)s + %(idle)s)"

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from psycopg import AsyncConnection
 
 from steelyard.kit.errors import SteelyardError
-from steelyard.kit.ids import CellId, EngineerId, PersonId, WorkspaceId
+from steelyard.kit.ids import CellId, EngineerId, PersonId, WorkspaceId, workspace_in
 from steelyard.people.permissions import Permission, roles_in
 from steelyard.people.sessions import Membership, digest
 from steelyard.store.database import Database
@@ -68,9 +68,9 @@ async def make_token(
 async def read_token(database: Database, cell: CellId, token: str, now: datetime) -> Token:
     """Whose token it is. Raises TokenRefused: 421 for one of another cell, 401 for one that opens nothing."""
     parts = token.split(_SEPARATOR)
-    if len(parts) != 3 or parts[0] != _PREFIX or len(token) > _LONGEST:
+    workspace = workspace_in(parts[1]) if len(parts) == 3 and parts[0] == _PREFIX and len(token) <= _LONGEST else None
+    if workspace is None:
         raise TokenRefused("this is no API token of Steelyard: make one at /tokens")
-    workspace = WorkspaceId(parts[1])
     if workspace.partition(".")[0] != cell:
         raise TokenRefused("this API token is of another cell: send it there", 421)
     async with database.transaction(workspace) as conn:

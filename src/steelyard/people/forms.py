@@ -1,0 +1,61 @@
+"""What people send: fields of forms as texts that can be stored, and where a request comes from."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from steelyard.people.accounts import Caller
+from steelyard.people.permissions import Permission, Role, roles_in
+
+_ADDRESS: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_BROWSERS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
+
+
+def text_of(form: FormData, name: str) -> str:
+    """One field as a line of text: without what no keyboard types, and without spaces around it. Empty without it."""
+    return "".join(each for each in secret_of(form, name) if each.isprintable()).strip()
+
+
+def secret_of(form: FormData, name: str) -> str:
+    """One field as it was sent. For what is never stored as it is."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def roles_of(form: FormData, name: str = "roles") -> frozenset[Role]:
+    """The roles that were ticked; what is no role is none."""
+    return roles_in([value for value in form.getlist(name) if isinstance(value, str)])
+
+
+def permissions_of(form: FormData, name: str) -> frozenset[Permission]:
+    """The permissions that were ticked."""
+    return frozenset(each for each in Permission if each.value in form.getlist(name))
+
+
+def is_address(text: str) -> bool:
+    """Whether it looks like an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def local_path(path: str) -> str:
+    """`path` where it is one of this console, else its first page: no link signs in here and lands elsewhere."""
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
+    plain = path.isprintable() and "\\" not in path and path.startswith("/") and not path.startswith("//")
+    return path if plain and not parts.scheme and not parts.netloc else "/"
+
+
+def caller_of(request: Request) -> Caller:
+    """Where somebody signs in from: the browser's name, never the text that it sends."""
+    agent = request.headers.get("user-agent", "")
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for name in _SYSTEMS if name in agent), "").replace("Macintosh", "macOS")
+    return Caller(", ".join(part for part in (browser, system) if part), request.client.host if request.client else "")

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -130,11 +129,6 @@ class Settings(BaseModel):
         if host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("it listens on this machine only; put a proxy that speaks https in front of it")
         return host
-
-    @property
-    def console_names(self) -> frozenset[str]:
-        """The name by which people open the console, besides this machine's own."""
-        return frozenset() if self.console_url is None else frozenset({urlsplit(self.console_url).hostname or ""})
 
     @property
     def alarm_addresses(self) -> str:

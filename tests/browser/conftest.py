@@ -15,13 +15,9 @@ from playwright.async_api import Browser, async_playwright
 
 from desk_seed import NOW, Desk, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import ROOMS, acts, ledger
-from steelyard.people import pages as people_pages
-from steelyard.people.gate import Gate
-from steelyard.routing.pages import routes
+from steelyard.main import Site
+from steelyard.main import console as create
 from steelyard.store.database import Database
-from steelyard.web.console import create_console
-from steelyard.web.pages import Pages
 from steelyard.web.static import read_static
 
 ROOT = Path(__file__).parents[2]
@@ -31,15 +27,9 @@ CHROMIUM = "/usr/bin/chromium"
 class Served:
     """The console of a database on a port of its own, which it keeps when it starts again."""
 
-    def __init__(self, database: Database) -> None:
-        static = read_static()
-        pages = Pages(static, ROOMS)
-        shown = [
-            *people_pages.routes(database, ledger(), pages, clock=lambda: NOW),
-            *routes(database, pages, acts(database), clock=lambda: NOW),
-        ]
-        gate = Gate(database, pages, CellId("eu1"), open_to_loopback=True, clock=lambda: NOW)
-        self._app = create_console(static, pages, shown, gate)
+    def __init__(self, database: Database, keys: Path) -> None:
+        site = Site(CellId("eu1"), keys, open_to_loopback=True, clock=lambda: NOW)
+        self._app = create(database, read_static(), site)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._port = 0
@@ -85,8 +75,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def served(database: Database) -> AsyncIterator[Served]:
-    served = Served(database)
+async def served(database: Database, keys: Path) -> AsyncIterator[Served]:
+    served = Served(database, keys)
     await served.start()
     yield served
     await served.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,12 +11,8 @@ import pytest
 
 from signing_in import Clock, MakeClient
 from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, acts, ledger
-from steelyard.people import pages as people_pages
-from steelyard.people.gate import Gate
-from steelyard.routing.pages import routes
+from steelyard.main import ROOMS, Site, console
 from steelyard.store.database import Database
-from steelyard.web.console import create_console
 from steelyard.web.pages import Pages
 from steelyard.web.static import Static, read_static
 
@@ -36,18 +33,13 @@ def pages(static: Static) -> Pages:
 
 
 @pytest.fixture
-async def make_client(database: Database, static: Static, pages: Pages, clock: Clock) -> AsyncIterator[MakeClient]:
+async def make_client(database: Database, static: Static, keys: Path, clock: Clock) -> AsyncIterator[MakeClient]:
     """A browser without a browser; `open_to_loopback` is the demo's way in."""
     opened: list[httpx.AsyncClient] = []
 
     def make(address: str = "127.0.0.1", *, open_to_loopback: bool = True, **options: Any) -> httpx.AsyncClient:
-        shown = [
-            *people_pages.routes(database, ledger(), pages, clock=clock),
-            *routes(database, pages, acts(database), clock=clock),
-            *options.pop("routes", []),
-        ]
-        gate = Gate(database, pages, CellId("eu1"), open_to_loopback=open_to_loopback, clock=clock)
-        app = create_console(static, pages, shown, gate)
+        site = Site(CellId("eu1"), keys, options.pop("url", None), open_to_loopback, clock=clock)
+        app = console(database, static, site, options.pop("routes", []))
         transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
         opened.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", **options))
         return opened[-1]

@@ -1,0 +1,54 @@
+"""The console put together: the routes of all rooms behind one gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp
+
+from steelyard.kit.ids import CellId
+from steelyard.main.ground import ROOMS, acts, ledger
+from steelyard.people import pages as people_pages
+from steelyard.people.gate import Gate
+from steelyard.routing import pages as routing_pages
+from steelyard.store.database import Database
+from steelyard.web.console import Clock, create_console, utc_now
+from steelyard.web.guard import LOOPBACK_NAMES
+from steelyard.web.pages import Pages
+from steelyard.web.routes import PageRoute
+from steelyard.web.sse import Changes, polled
+from steelyard.web.static import Static
+
+
+class Site(NamedTuple):
+    """Where a console stands, and what it is given besides its database."""
+
+    cell: CellId
+    keys: Path
+    """The folder of the key files."""
+    url: str | None = None
+    """The https address under which people open it; None where only this machine does."""
+    open_to_loopback: bool = False
+    changes: Changes = polled
+    clock: Clock = utc_now
+
+
+def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRoute]:
+    """Every route of the console: what a test walks is what is served."""
+    return [
+        *people_pages.routes(database, ledger(), pages, secure=site.url is not None, clock=site.clock),
+        *routing_pages.routes(database, pages, acts(database), site.changes, site.clock),
+    ]
+
+
+def console(database: Database, static: Static, site: Site, more: Sequence[PageRoute] = ()) -> ASGIApp:
+    """All pages, and `more` routes, under this machine's names and the one in `site.url`."""
+    pages = Pages(static, ROOMS)
+    gate = Gate(database, pages, site.cell, open_to_loopback=site.open_to_loopback, clock=site.clock)
+    names = frozenset() if site.url is None else frozenset({urlsplit(site.url).hostname or ""})
+    return create_console(
+        static, pages, [*console_routes(database, pages, site), *more], gate, hosts=LOOPBACK_NAMES | names
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import resources
 from typing import Any
 
 import pytest
+from receiver import Receiver
+from ward import Ward
 
 from steelyard.kit.ids import ConversationId, Position, WorkspaceId
 from steelyard.kit.instants import SECOND, Micros
@@ -97,3 +99,16 @@ async def bench(database: Database, make_workspace: Callable[..., Awaitable[Work
     async with database.transaction(workspace) as conn:
         await store.adopt_policy(conn, workspace, hashlib.sha256(POLICY.encode()).hexdigest(), POLICY)
     return Bench(database, workspace)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An address that can be told something."""
+    found = Receiver()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+async def ward(database: Database, make_workspace: Callable[..., Awaitable[WorkspaceId]]) -> Ward:
+    return Ward(database, await make_workspace())

@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
+from receiver import Receiver
+from ward import START, Ward
 
 from steelyard.adapters.notify import Apprise, NotifyError
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.kit.ids import WorkspaceId
-from steelyard.kit.instants import Micros, micros
-from steelyard.routing.calls import Calls
+from steelyard.kit.instants import micros
+from steelyard.routing.connections import Unseal
 from steelyard.routing.health import ENDS_AFTER, Kind, Thresholds
 from steelyard.routing.tell import QUEUES, TellJobs
-from steelyard.routing.watch import Watch, read_figures
+from steelyard.routing.watch import read_figures
 from steelyard.store.database import Database
 
 # Apprise loads a module of Python's own that is on its way out.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
-START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> Micros:
-        return micros(self.now)
-
-    def go_on(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-class Told:
-    """Collects what is to be told; gives way to others in the middle, as a database does."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[int, bool]] = []
-
-    async def defer(self, conn: Any, workspace: WorkspaceId, alarm: int, over: bool) -> None:
-        await conn.execute("SELECT pg_sleep(0.05)")
-        self.said.append((alarm, over))
-
-
-class Ward:
-    """One workspace that is watched."""
-
-    def __init__(self, database: Database, workspace: WorkspaceId) -> None:
-        self.database, self.workspace, self.clock, self.told = database, workspace, Clock(), Told()
-        self.calls = Calls(self.clock)
-        self.thresholds = Thresholds()
-
-    def watch(self, tell: Any = None) -> Watch:
-        return Watch(self.database, self.thresholds, self.calls, tell or self.told, self.clock)
-
-    async def look(self) -> None:
-        await self.watch().look(self.workspace)
-
-    async def run(self, query: str, *values: object) -> list[Any]:
-        async with self.database.transaction(self.workspace) as conn:
-            cursor = await conn.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
-
-    async def come(self, at: datetime, topic: str = "conversation.user.created", handled: bool = True) -> None:
-        await self.run(
-            "INSERT INTO inbox (workspace, notification, topic, body, received_at, handled_at)"
-            " VALUES (%s, gen_random_uuid()::text, %s, '', %s, %s)",
-            *(self.workspace, topic, at, at if handled else None),
-        )
-
-    async def alarms(self) -> list[tuple[str, bool]]:
-        return await self.run("SELECT kind, ended_at IS NULL FROM alarm ORDER BY alarm")
-
-
-@pytest.fixture
-async def ward(database: Database, make_workspace: MakeWorkspace) -> Ward:
-    return Ward(database, await make_workspace())
 
 
 async def test_an_alarm_opens_once_and_is_over_after_a_minute_without_it(ward: Ward) -> None:
@@ -208,53 +148,13 @@ async def test_calls_are_written_down_once_and_healed_by_a_success(ward: Ward) -
 # Told for real
 
 
-class Receiver:
-    """An address that takes what Apprise sends, or refuses the first few."""
-
-    def __init__(self) -> None:
-        self.took: list[dict[str, Any]] = []
-        self.refuses = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                refused = outer.refuses > 0
-                outer.refuses -= refused
-                if not refused:
-                    outer.took.append(body | {"path": self.path})
-                self.send_response(500 if refused else 200)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"json://user:hunter2@127.0.0.1:{self._server.server_port}/"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.close()
-
-
 async def test_both_messages_reach_every_address_once_also_past_a_refusal(
-    ward: Ward, receiver: Receiver, app_url: str, caplog: pytest.LogCaptureFixture
+    ward: Ward, receiver: Receiver, app_url: str, unseal: Unseal, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     receiver.refuses = 2
     app = job_app(app_url, size=3)
-    told = TellJobs(app, ward.database, Apprise(f"{receiver.url}one\n\n{receiver.url}two\n"), "en")
+    told = TellJobs(app, ward.database, Apprise(f"{receiver.url}one\n\n{receiver.url}two\n"), "en", unseal, ward.clock)
     watch = ward.watch(told)
     async with app.open_async():
         working = asyncio.create_task(run_worker(app, QUEUES, 4))
@@ -296,9 +196,9 @@ async def test_what_an_address_holds_is_in_no_error(caplog: pytest.LogCaptureFix
     await sender.send(7, "an address that the setting no longer has", "", over=False)
 
 
-async def test_without_addresses_alarms_are_stored_and_nobody_is_told(ward: Ward, app_url: str) -> None:
+async def test_without_addresses_alarms_are_stored_and_nobody_is_told(ward: Ward, app_url: str, unseal: Unseal) -> None:
     app = job_app(app_url, size=1)
-    told = TellJobs(app, ward.database, Apprise(""), "en")
+    told = TellJobs(app, ward.database, Apprise(""), "en", unseal, ward.clock)
     async with app.open_async():
         await ward.run("UPDATE connection SET refused_at = %s", START)
         await ward.watch(told).look(ward.workspace)

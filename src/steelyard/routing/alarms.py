@@ -31,6 +31,27 @@ def over(seconds: float, title: str, language: str) -> str:
     return _("over after %(time)s: %(title)s") % {"time": span(seconds), "title": title}
 
 
+def name_of(kind: str, language: str) -> str:
+    """What a kind of alarm is called in a list of them; its code for one that only a newer release knows."""
+    _ = _messages(language).gettext
+    names = {
+        Kind.SILENCE: _("No webhooks come"),
+        Kind.UNHANDLED: _("Webhooks wait to be handled"),
+        Kind.UNDELIVERED: _("Decisions wait to be delivered"),
+        Kind.SET_ASIDE: _("Payloads are set aside"),
+        Kind.DRIFT: _("Much changed unheard"),
+        Kind.TOKEN_REFUSED: _("Intercom refuses the access token"),
+        Kind.RATE_LOW: _("Intercom’s rate limit is nearly used up"),
+    }
+    return names[Kind(kind)] if kind in names else kind
+
+
+def test_words(language: str) -> Words:
+    """What a test message says."""
+    _ = _messages(language).gettext
+    return Words(_("a test"), _("This is how an alarm arrives here. Nothing is wrong, nothing to do."), "")
+
+
 def span(seconds: float) -> str:
     """A length of time for a sentence, the same in every language: `40 s`, `12 min`, `2 h 05 min`."""
     whole = max(0, int(seconds))

@@ -84,7 +84,14 @@ TABLES = (
         "what was wrong and when it was over: numbers and codes only; what is still wrong stays",
         sql.SQL("SELECT expire_alarm(%(before)s, %(most)s)"),
     ),
-    Table("notification", _W, None, "where alarms are told, sealed, until it is removed or the workspace is erased"),
+    Table(
+        "notification",
+        _W,
+        timedelta(days=1),
+        "where alarms are told, its address sealed; one that was removed can be put back for a day",
+        sql.SQL("SELECT expire_notification(%(before)s, %(most)s)"),
+    ),
+    Table("telling", _W, timedelta(days=365), "what was told where, so that nothing is told twice; goes with its alarm"),
     Table("membership", _W, None, "what people are here; one that ended still names who did what in the audit"),
     Table(
         "api_token",

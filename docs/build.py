@@ -14,11 +14,13 @@ import typer
 
 from steelyard.cli import app
 from steelyard.config import Settings, environment_name
-from steelyard.routing import decide, receive
+from steelyard.routing import acts, aside, decide, receive, told
 from steelyard.routing.ingest import OWN_TOPICS
 from steelyard.routing.metrics import METRICS
-from steelyard.routing.receive import OUTCOMES, TOPICS, UNWANTED, AskFor, Reader
+from steelyard.routing.receive import TOPICS, UNWANTED, AskFor
 from steelyard.routing.seen import Gone
+from steelyard.routing.shown import Reader
+from steelyard.routing.told import MOVES, OUTCOMES
 from steelyard.store.retention import TABLES
 from steelyard.web.exposition import PROCESS
 
@@ -39,6 +41,10 @@ FACTS = {
     "conversation.tagged": "One of its messages was tagged, and the webhook showed the whole conversation.",
     "conversation.deleted": "It was deleted in Intercom.",
     "conversation.read": "Steelyard read it from Intercom.",
+    "conversation.move_asked": "A person asked in the console for it to be given to this engineer, or to nobody.",
+    "conversation.moved": "Intercom was told of such a move.",
+    "conversation.move_overtaken": "Somebody else was faster than such a move, so it was not made.",
+    "conversation.move_refused": "Such a move could not be made: `reason` says why.",
     "ticket.created": "A ticket was made.",
     "ticket.changed": "A ticket's state or an attribute changed.",
     "ticket.assigned": "A ticket's engineer or team changed.",
@@ -55,9 +61,13 @@ FACTS = {
     "engineer.removed": "An engineer was removed from the Intercom workspace.",
     "engineer.seen": "Steelyard read the roster, and this engineer was new or differed from what was known.",
     "engineer.left": "Steelyard read the roster, and this engineer was no longer in it.",
+    "engineer.rotation_changed": "A person took this engineer off rotation in the console, or put them back.",
+    "engineer.away_asked": "A person asked in the console for this engineer to be set away in Intercom, or back.",
+    "engineer.away_refused": "Nobody was set away, or back, as had been asked: `reason` says why.",
     "team.seen": "Steelyard read the roster, and this team was new or had other members.",
     "policy.adopted": "A policy was put in force.",
     "routing.switched": "Teams were switched on or back to the shadow, or all was paused or went on.",
+    "aside.retried": "Payloads that had been set aside were tried again.",
     "decision.made": "Steelyard chose an engineer for a conversation.",
     "decision.delivered": "Intercom was told of the decision.",
     "decision.overtaken": "A person or something newer was faster, so the decision was not delivered.",
@@ -74,16 +84,19 @@ OWN = {
     "steelyard.roster": "all teammates and teams as Steelyard read them",
     "steelyard.go_on": "that more conversations wait than one transaction decides",
     "steelyard.switch": "teams that were switched on or off, or a pause",
+    "steelyard.rotation": "somebody who was taken off rotation, or put back",
+    "steelyard.moved": "how a move ended that a person had asked for, with Intercom's answer",
+    "steelyard.away_refused": "that nobody was set away, or back, as a person had asked",
 }
-"""What Steelyard's own jobs put into the inbox, for people."""
+"""What Steelyard's own jobs and pages put into the inbox, for people."""
 
-_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision|routing)\.[a-z_]+")
+_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision|routing|aside)\.[a-z_]+")
 
 
 def fact_kinds() -> set[str]:
-    """Every kind that receiving and deciding can record: the constants of their sources that look like one."""
-    kinds = {f"decision.{outcome}" for outcome in OUTCOMES}
-    for module in (receive, decide):
+    """Every kind that the room can record: the constants of these sources that look like one."""
+    kinds = {f"decision.{outcome}" for outcome in OUTCOMES} | {f"conversation.{outcome}" for outcome in MOVES}
+    for module in (receive, told, decide, acts, aside):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _KIND.fullmatch(node.value):
                 kinds.add(node.value)
@@ -92,7 +105,7 @@ def fact_kinds() -> set[str]:
 
 def own_topics() -> list[str]:
     """The topics of Steelyard's own jobs, in the order of their names."""
-    constants = [value for name, value in vars(receive).items() if name.isupper() and isinstance(value, str)]
+    constants = [value for name, value in vars(told).items() if name.isupper() and isinstance(value, str)]
     return sorted(each for each in constants if each.startswith(OWN_TOPICS))
 
 
@@ -170,8 +183,8 @@ def _facts() -> str:
     return _page(
         "Facts",
         "The ledger holds one row for each thing that happened: its position, its kind, when it happened, the ids of "
-        "its conversation and its engineer, and `data`. Facts hold ids and numbers only, never a text, a name or an "
-        "address, and are kept until the workspace is erased.",
+        "its conversation and its engineer, the number of the person who did it in the console, and `data`. Facts hold "
+        "ids and numbers only, never a text, a name or an address, and are kept until the workspace is erased.",
         _table(("kind", "what happened"), ((f"`{kind}`", FACTS[kind]) for kind in FACTS)),
         "## What is in `data`",
         _table(
@@ -188,6 +201,19 @@ def _facts() -> str:
                     "which decision; what who was given it and the winner carried; why they would not have been",
                 ),
                 ("`switch`", "`routing.switched`", "the teams that are on (null: all), and whether it is paused"),
+                (
+                    "`from`, `decision`",
+                    "`conversation.move_asked`",
+                    "whom they saw it with (0: nobody); a decision on its way",
+                ),
+                ("`move`, `reason`", "`conversation.move*`", "the position of the fact that asked for it, and a code"),
+                ("`away`", "`engineer.away_*`", "whether away was asked for, or back"),
+                (
+                    "`asked`, `reason`",
+                    "`engineer.away_refused`",
+                    "the position of the fact that asked for it, and a code",
+                ),
+                ("`count`", "`aside.retried`", "how many payloads"),
                 ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
                 ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
                 ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
@@ -211,8 +237,8 @@ def _topics() -> str:
         "that is on neither list, as `unknown topic`.",
         _table(("topic", "why"), ((f"`{topic}`", why) for topic, why in UNWANTED.items())),
         "## Steelyard's own",
-        "Its jobs put what they did and read into the same inbox, so that one writer records it all. A webhook that "
-        "claims such a topic is refused.",
+        "Its jobs and pages put what they did and read into the same inbox, so that one writer records it all. A "
+        "webhook that claims such a topic is refused.",
         _table(("topic", "what it holds"), ((f"`{topic}`", OWN[topic]) for topic in own_topics())),
     )
 

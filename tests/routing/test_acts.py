@@ -12,10 +12,10 @@ from test_delivery import Dying, Killed, Stage, assigned, route, stage, until_de
 
 from steelyard.adapters.intercom.errors import Unauthorized
 from steelyard.demo.intercom import conversations, people, staff
-from steelyard.demo.intercom.model import Conversation
+from steelyard.demo.intercom.model import Conversation, Publish
 from steelyard.jobs.app import deferring_app, run_worker
 from steelyard.kit.errors import ActError
-from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position
+from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position, WorkspaceId
 from steelyard.main import ledger
 from steelyard.routing.acts import REFUSALS, Acts
 from steelyard.routing.deeds import GOOD_FOR
@@ -361,8 +361,8 @@ async def test_another_workspaces_conversation_is_not_there(desk: Desk, make_wor
 class Torn(ActJobs):
     """Jobs that are deferred right before the process is killed."""
 
-    async def _defer(self, *arguments: Any) -> None:
-        await super()._defer(*arguments)
+    async def _defer(self, conn: Any, task: str, lock: str, workspace: WorkspaceId, asked: Position) -> None:
+        await super()._defer(conn, task, lock, workspace, asked)
         raise Killed
 
 
@@ -408,7 +408,7 @@ async def test_away_here_is_away_in_intercom(desk: Desk, app_url: str) -> None:
 
 async def test_it_is_read_back_where_no_webhook_tells(desk: Desk, app_url: str) -> None:
     stage = desk.stage
-    stage.world.publish = lambda what: None
+    stage.world.publish = nobody_hears
     engineer = stage.engineers()[0]
     await desk.set_away(engineer.id, True)
     await work_off(stage, app_url)
@@ -423,7 +423,12 @@ async def test_away_and_back_go_out_in_order(desk: Desk, app_url: str) -> None:
         await desk.set_away(engineer.id, turn)
     told: list[bool] = []
     publish = stage.world.publish
-    stage.world.publish = lambda what: (told.append(engineer.away), publish(what))[1]
+
+    def tell(what: Publish) -> None:
+        told.append(engineer.away)
+        publish(what)
+
+    stage.world.publish = tell
     await work_off(stage, app_url)
     assert told == [True, False, True]
     assert await away(stage) == {engineer.id}
@@ -498,6 +503,10 @@ async def test_rotation_is_a_matter_of_steelyards_own(desk: Desk) -> None:
 
 
 # Jobs
+
+
+def nobody_hears(what: Publish) -> None:
+    """Every webhook is lost."""
 
 
 async def away(stage: Stage) -> set[int]:

@@ -140,7 +140,8 @@ def payload(at: int, kind: str, who: Any, what: Any) -> bytes:
 
 @given(st.lists(CHANGES, min_size=4, max_size=30))
 def test_somebody_off_rotation_is_never_chosen(changes: list[tuple[Any, ...]]) -> None:
-    core, resting = Core().take_all([EVERYBODY]), dict.fromkeys(ENGINEERS, False)
+    core = Core().take_all([EVERYBODY])
+    resting: dict[int, bool] = dict.fromkeys(ENGINEERS, False)
     for at, (kind, who, what) in enumerate(changes, 1):
         made = len(core.decisions)
         if kind == "rotation":

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from secrets import token_hex
-from typing import Any, Protocol
-
-from psycopg import AsyncConnection
+from typing import Protocol
 
 from steelyard.kit.errors import ActError
 from steelyard.kit.facts import Fact
@@ -23,7 +21,7 @@ from steelyard.routing.model import NOBODY, Conversation, Phase, Switch
 from steelyard.routing.switch import change_switch
 from steelyard.routing.switching import Change
 from steelyard.routing.told import ROTATION
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
 
 REFUSALS = {
@@ -45,14 +43,12 @@ class Jobs(Protocol):
     """What people's acts ask to have done, each in the act's own transaction. `asked`: the fact that says so."""
 
     async def move(
-        self, conn: AsyncConnection[Any], workspace: WorkspaceId, conversation: ConversationId, asked: Position
+        self, conn: Connection, workspace: WorkspaceId, conversation: ConversationId, asked: Position
     ) -> None:
         """Gives a conversation to somebody else."""
         ...
 
-    async def set_away(
-        self, conn: AsyncConnection[Any], workspace: WorkspaceId, engineer: EngineerId, asked: Position
-    ) -> None:
+    async def set_away(self, conn: Connection, workspace: WorkspaceId, engineer: EngineerId, asked: Position) -> None:
         """Sets an engineer away, or back."""
         ...
 
@@ -85,12 +81,12 @@ class Acts:
                 raise _refused("same")
             if engineer == NOBODY and known.assignee is None:
                 raise _refused("waits")
-            data = {"from": expected}
+            data: dict[str, int] = {"from": expected}
             if (decision := _on_its_way(known, expected)) is not None:
                 data["decision"] = decision
-            asked = await self._append(
-                conn, workspace, "conversation.move_asked", data, person, conversation, engineer or None
-            )
+            to = engineer if engineer != NOBODY else None
+            fact = Fact("conversation.move_asked", self._clock(), conversation, to, codec.dump(data), person)
+            asked = await self._append(conn, workspace, fact)
             await self._jobs.move(conn, workspace, conversation, asked)
         await self._database.notify(store.DESK)
         return asked
@@ -102,7 +98,8 @@ class Acts:
         async with self._database.transaction(workspace) as conn:
             await _require_running(conn, workspace)
             await _require_engineer(conn, workspace, engineer, seated=False)
-            asked = await self._append(conn, workspace, "engineer.away_asked", {"away": away}, person, None, engineer)
+            fact = Fact("engineer.away_asked", self._clock(), None, engineer, codec.dump({"away": away}), person)
+            asked = await self._append(conn, workspace, fact)
             await self._jobs.set_away(conn, workspace, engineer, asked)
         await self._database.notify(store.DESK)
         return asked
@@ -134,17 +131,7 @@ class Acts:
         """
         return await try_again(self._database, self._ledger, workspace, now, seqs, person)
 
-    async def _append(
-        self,
-        conn: AsyncConnection[Any],
-        workspace: WorkspaceId,
-        kind: str,
-        data: dict[str, int],
-        person: PersonId | None,
-        conversation: ConversationId | None,
-        engineer: EngineerId | None,
-    ) -> Position:
-        fact = Fact(kind, self._clock(), conversation, engineer, codec.dump(data), person)
+    async def _append(self, conn: Connection, workspace: WorkspaceId, fact: Fact) -> Position:
         [recorded] = await self._ledger.append(conn, workspace, [fact])
         return recorded.position
 
@@ -157,7 +144,7 @@ def _on_its_way(known: Conversation, expected: EngineerId) -> Position | None:
     return pending.decision if expected in (NOBODY, pending.engineer) else None
 
 
-async def _require_running(conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+async def _require_running(conn: Connection, workspace: WorkspaceId) -> None:
     """Holds the workspace: what is decided is decided before this act or after it."""
     found = await conn.execute("SELECT paused FROM workspace WHERE workspace = %s FOR UPDATE", (workspace,))
     row = await found.fetchone()
@@ -168,9 +155,7 @@ async def _require_running(conn: AsyncConnection[Any], workspace: WorkspaceId) -
         raise _refused("paused")
 
 
-async def _require_engineer(
-    conn: AsyncConnection[Any], workspace: WorkspaceId, engineer: EngineerId, *, seated: bool
-) -> None:
+async def _require_engineer(conn: Connection, workspace: WorkspaceId, engineer: EngineerId, *, seated: bool) -> None:
     found = await conn.execute(
         "SELECT value FROM engineer WHERE workspace = %s AND engineer = %s", (workspace, engineer)
     )
@@ -184,9 +169,7 @@ async def _require_engineer(
         raise _refused("no_seat")
 
 
-async def _require_open(
-    conn: AsyncConnection[Any], workspace: WorkspaceId, conversation: ConversationId
-) -> Conversation:
+async def _require_open(conn: Connection, workspace: WorkspaceId, conversation: ConversationId) -> Conversation:
     known = (await store.conversations(conn, workspace, [conversation])).get(conversation)
     if known is None or known.deleted:
         raise _refused("unknown_conversation")

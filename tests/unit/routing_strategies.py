@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from steelyard.kit.facts import Recorded
+from steelyard.kit.facts import Fact, Recorded
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import codec
@@ -337,6 +337,14 @@ class Core:
         self.decisions += changes.decisions
         self.state = state
         return changes
+
+    def append(self, fact: Fact) -> Position:
+        """A fact that a page appends beside the router's; its position."""
+        state = self.state.fork()
+        state.position = Position(state.position + 1)
+        self.ledger.append(Recorded(state.position, fact))
+        self.state = state
+        return state.position
 
     def take_all(self, bodies: list[bytes]) -> Core:
         for body in bodies:

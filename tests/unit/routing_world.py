@@ -4,6 +4,7 @@ that crash, come too late or are refused. What `deliver.py` does call by call, i
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,15 @@ from routing_strategies import (
     admin,
     check,
     contents,
+    moved,
     notification,
     read_back,
     receipt,
     roster,
+    rotation,
 )
 
+from steelyard.kit.facts import Fact
 from steelyard.kit.ids import ConversationId, TeamId
 from steelyard.routing.model import Switch
 
@@ -39,6 +43,15 @@ class Job:
 
 
 @dataclass
+class Move:
+    """A move that a person asked for in the console."""
+
+    asked: int
+    engineer: int | None
+    expected: set[int | None]
+
+
+@dataclass
 class World:
     """Intercom, what is under way from it, the core, and the jobs of its decisions, in order per conversation."""
 
@@ -46,8 +59,11 @@ class World:
     core: Core = field(default_factory=Core)
     flying: list[bytes] = field(default_factory=list)
     jobs: dict[int, list[Job]] = field(default_factory=dict)
+    moves: dict[int, list[Move]] = field(default_factory=dict)
+    """They stand before the deliveries of their conversation that have not begun."""
     lost: set[int] = field(default_factory=set)
     away: set[int] = field(default_factory=set)
+    resting: set[int] = field(default_factory=set)
     roster_due: bool = False
     outcomes: dict[int, str] = field(default_factory=dict)
     switch: Switch = field(default_factory=Switch)
@@ -65,7 +81,7 @@ class World:
             switched = SWITCHED in body  # those come once, and in order
             if switched:
                 body = next(each for each in self.flying if SWITCHED in each)
-            if switched or not again:
+            if switched or MOVED in body or not again:
                 self.flying.remove(body)
             self.take(body)
 
@@ -91,11 +107,13 @@ class World:
             self.roster_due |= b'"admin.' in body
 
     def step(self, which: int, refused: bool) -> None:
-        """One delivery goes one call further."""
-        waiting = [id for id, jobs in self.jobs.items() if jobs]
+        """One delivery goes one call further, or a move is made."""
+        waiting = [id for id, jobs in self.lines().items() if jobs]
         if not waiting:
-            return
+            return None
         id = waiting[which % len(waiting)]
+        if isinstance(self.lines()[id][0], Move):
+            return self.move(id, refused)
         job, shown = self.jobs[id][0], self.intercom.conversations[id]
         if job.told is None:
             if not (self.switch.routes(TeamId(job.team) if job.team else None) and wanted(self.core, id, job)):
@@ -117,7 +135,41 @@ class World:
             answer = self.assign(shown, job.winner)
         return self.settle(id, job, "delivered", answer)
 
-    def assign(self, shown: Shown, engineer: int) -> dict[str, Any]:
+    def lines(self) -> dict[int, list[Job | Move]]:
+        """What waits for each conversation, in the order in which it is done."""
+        found: dict[int, list[Job | Move]] = {}
+        for id in {*self.jobs, *self.moves}:
+            jobs, moves = self.jobs.get(id, []), self.moves.get(id, [])
+            running = [each for each in jobs[:1] if each.told is not None]
+            found[id] = [*running, *moves, *jobs[len(running) :]]
+        return dict(sorted(found.items()))
+
+    def ask(self, which: int, engineer: int | None) -> None:
+        """A person moves a conversation as the desk shows it: a fact beside the router's own, and a job."""
+        known = [each for each in self.core.recorded.values() if each.counts and each.owner != engineer]
+        if not known:
+            return
+        chosen = known[which % len(known)]
+        pending = chosen.pending if chosen.assignee is None and chosen.pending and not chosen.pending.shadow else None
+        if engineer is None and chosen.assignee is None:
+            return
+        expected: set[int | None] = {None, pending.engineer} if pending else {chosen.assignee}
+        asked = self.core.append(Fact("conversation.move_asked", self.core.now, chosen.id, None, '{"from": 0}'))
+        self.moves.setdefault(chosen.id, []).append(Move(asked, engineer, expected))
+
+    def move(self, id: int, refused: bool) -> None:
+        move, shown = self.moves[id][0], self.intercom.conversations[id]
+        outcome, answer = "moved", shown.item([])
+        if refused or shown.deleted:
+            outcome, answer = "move_refused", {}
+        elif shown.assignee != move.engineer and (shown.assignee not in move.expected or shown.state != "open"):
+            outcome = "move_overtaken"
+        elif shown.assignee != move.engineer:
+            answer = self.assign(shown, move.engineer)
+        self.moves[id].pop(0)
+        self.flying.append(moved(move.asked, id, move.engineer or 0, outcome, answer, self.intercom.now))
+
+    def assign(self, shown: Shown, engineer: int | None) -> dict[str, Any]:
         """Intercom does as it is told, and tells it again in a webhook."""
         shown.assignee, shown.state, shown.updated_at, shown.ours = engineer, "open", self.intercom.now, True
         number = len(self.flying) + len(self.core.ledger)
@@ -126,10 +178,16 @@ class World:
         return shown.item([])
 
     def crash(self, which: int) -> None:
-        """A worker dies after a call: the delivery starts again."""
-        waiting = [jobs[0] for jobs in self.jobs.values() if jobs]
-        if waiting:
-            waiting[which % len(waiting)].told = None
+        """A worker dies after a call: the delivery starts again; so does a move, which may have been made."""
+        waiting = [(id, line[0]) for id, line in self.lines().items() if line]
+        if not waiting:
+            return
+        id, job = waiting[which % len(waiting)]
+        shown = self.intercom.conversations[id]
+        if isinstance(job, Job):
+            job.told = None
+        elif not shown.deleted and shown.assignee in job.expected and shown.state == "open":
+            self.assign(shown, job.engineer)
 
     def settle(self, id: int, job: Job, outcome: str, answer: dict[str, Any]) -> None:
         self.jobs[id].pop(0)
@@ -148,19 +206,30 @@ class World:
 
     def go(self, engineer: int, away: bool) -> None:
         """An engineer goes away or comes back. Never the last one of a team."""
-        if away and any(set(team) <= self.away | {engineer} for team in TEAMS.values()):
+        if away and self.leaves_a_team_empty(engineer):
             return
         (self.away.add if away else self.away.discard)(engineer)
         self.intercom.now += 1
         item, now = admin(engineer, away_mode_enabled=away), self.intercom.now
         self.flying.append(notification("admin.away_mode_updated", item, f"away {now}", now))
 
+    def rest(self, engineer: int, resting: bool) -> None:
+        """A lead takes an engineer off rotation, or puts them back. Never the last one of a team."""
+        if resting and self.leaves_a_team_empty(engineer):
+            return
+        (self.resting.add if resting else self.resting.discard)(engineer)
+        self.intercom.now += 1
+        self.flying.append(rotation(engineer, resting, self.intercom.now))
+
+    def leaves_a_team_empty(self, engineer: int) -> bool:
+        return any(set(team) <= self.away | self.resting | {engineer} for team in TEAMS.values())
+
     def drain(self) -> None:
         """Everything arrives, every job ends, and what is unsure or was lost is read back, until nothing is left."""
         for _ in range(60):
             while self.flying:
                 self.arrive(0, again=False)
-            if any(self.jobs.values()):
+            if any(self.lines().values()):
                 self.intercom.now += 1
                 self.step(0, refused=False)
             elif self.roster_due:
@@ -192,9 +261,14 @@ class World:
                 assert known.assignee == shown.assignee
                 assert known.pending is None if shown.assignee else known.pending is not None and known.pending.shadow
         assert contents(self.core.replayed()) == contents(self.core.state)
+        assert {id for id, each in self.core.state.engineers.items() if each.resting} == self.resting
+        facts = [each.fact for each in self.core.ledger]
+        ended = Counter(json.loads(each.data).get("move") for each in facts if each.kind.startswith("conversation.mov"))
+        asked = {each.position for each in self.core.ledger if each.fact.kind == "conversation.move_asked"}
+        assert {move: ended[move] for move in ended if move} == dict.fromkeys(asked, 1)
 
 
-SWITCHED = b'"steelyard.switch"'
+SWITCHED, MOVED = b'"steelyard.switch"', b'"steelyard.moved"'
 
 
 def switch(routed: tuple[int, ...] | None, paused: bool, at: int) -> bytes:

@@ -44,6 +44,8 @@ STEPS = st.one_of(
     st.tuples(st.just("read"), WHICH),
     st.tuples(st.just("turn"), st.sampled_from((None, (), (0,), (7,), (0, 7, 8))), st.booleans()),
     st.tuples(st.just("go"), st.sampled_from(ENGINEERS), st.booleans()),
+    st.tuples(st.just("rest"), st.sampled_from(ENGINEERS), st.booleans()),
+    st.tuples(st.just("ask"), WHICH, st.sampled_from((None, *ENGINEERS))),
 )
 
 

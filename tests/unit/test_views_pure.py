@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.routing.why import Segment, segments
-from steelyard.web.charts import MOST_BLOCKS, Weight, lay, scale_for
+from steelyard.routing.asked import Segment, segments
+from steelyard.routing.desk import MOST_SINGLE, Carried, gather
+from steelyard.routing.labels import Family, Label
+from steelyard.web.charts import Weight, lay, scale_for
 from steelyard.web.data import csv_text, plain
 from steelyard.web.language import age, negotiate
+from steelyard.web.moving import with_times
 
 
 def percent(text: str) -> float:
@@ -33,13 +36,49 @@ def test_blocks_stand_end_to_end_and_nothing_is_lost(numbers: list[int]) -> None
     weights = [Weight("DNS", "DNS", number, "domains") for number in numbers]
     scale = scale_for([sum(numbers)])
     blocks = lay(weights, scale)
-    assert len(blocks) <= MOST_BLOCKS
-    assert sum(each.weight for each in blocks) == sum(numbers)
-    assert sum(each.weights for each in blocks) == len(numbers)
+    assert [each.weight for each in blocks] == numbers
     at = 0.0
     for block in blocks:
         assert percent(block.x) == pytest.approx(at, abs=0.2)
         at += 100 * block.weight / scale.end
+
+
+@given(st.lists(st.tuples(st.sampled_from(get_args(Family)), st.integers(1, 50)), max_size=200))
+def test_a_rail_is_few_blocks_and_nothing_is_lost(held: list[tuple[Family, int]]) -> None:
+    carried = [
+        Carried(number, Label("topic", family, {}, {}, 1), weight) for number, (family, weight) in enumerate(held)
+    ]
+    blocks = gather(carried)
+    assert len(blocks) <= MOST_SINGLE
+    assert sum(each.conversations for each in blocks) == len(held)
+    for family in get_args(Family):
+        assert sum(each.weight for each in blocks if each.family == family) == sum(
+            weight for known, weight in held if known == family
+        )
+    if len(held) <= MOST_SINGLE:
+        assert [each.conversation for each in blocks] == list(range(len(held)))
+    else:
+        assert len(blocks) == len({family for family, _ in held})
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_a_scale_is_kept_while_it_fits(before: int, after: int) -> None:
+    kept, fresh = scale_for([before]), scale_for([after])
+    scale = scale_for([after], kept=kept)
+    assert scale in (kept, fresh)
+    assert scale.end >= after
+    assert scale.end <= fresh.end * 1.5
+    assert scale_for([before], kept=kept) == kept
+
+
+def test_times_that_go_by_are_written_as_they_are_now() -> None:
+    now = datetime(2026, 11, 22, 15, 42, tzinfo=UTC)
+    since, zone = "2026-11-22T15:40:55+00:00", "Asia/Kolkata"
+    html = f'<p><time data-age="{since}"></time> <time data-local="{zone}"></time> <time>x</time></p>'
+    assert with_times(html, now) == (
+        '<p><time data-age="2026-11-22T15:40:55+00:00">1:05</time>'
+        ' <time data-local="Asia/Kolkata">21:12</time> <time>x</time></p>'
+    )
 
 
 def test_length_is_weight_and_names_show_where_they_fit() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,16 +18,21 @@ import pytest
 from steelyard.people.permissions import Permission
 from steelyard.routing import alarms
 from steelyard.routing.aside import Aside
-from steelyard.routing.desk import Desk
+from steelyard.routing.desk import Desk, Group, Row
+from steelyard.routing.desk_parts import DeskParts
 from steelyard.routing.entries import Compared, Entry
 from steelyard.routing.health import Kind
 from steelyard.routing.health_page import Health
+from steelyard.routing.labels import Person
+from steelyard.routing.mine import Mine
 from steelyard.routing.shadow import Shadow
 from steelyard.routing.switch_page import SwitchPage
 from steelyard.routing.why import Replay, Why
+from steelyard.web.charts import scale_for
 from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
+from steelyard.web.sse import Manner
 from steelyard.web.static import read_static
 from steelyard.web.viewer import Viewer
 
@@ -51,6 +58,8 @@ def _some(kind: Any, random: Random) -> Any:
         return random.choice(inner)
     if origin is tuple:
         return tuple(_some(inner[0], random) for _ in range(random.choice([0, 1, 3])))
+    if origin is frozenset:
+        return frozenset(_some(inner[0], random) for _ in range(random.choice([0, 1, 3])))
     if origin is not None and issubclass(origin, Mapping):
         return {} if random.random() < 0.5 else {"en": _some(str, random), "fr": _some(str, random)}
     if issubclass(kind, Enum):
@@ -83,10 +92,17 @@ def a_shell(random: Random) -> Shell:
 
 def a_desk(random: Random) -> Desk:
     """There is a mean and a heaviest exactly when somebody is available."""
-    desk = some(Desk, random)
+    desk, ids = some(Desk, random), itertools.count(1)
+
+    def told_apart(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(row._replace(person=row.person._replace(id=next(ids))) for row in rows)
+
+    desk = desk._replace(**{group: told_apart(getattr(desk, group)) for group in get_args(Group)})
     mean = (desk.figures.mean or 0.0) if desk.available else None
     heaviest = desk.available[0].person if desk.available else None
-    return desk._replace(figures=desk.figures._replace(mean=mean, heaviest=heaviest))
+    return desk._replace(
+        figures=desk.figures._replace(mean=mean, heaviest=heaviest), scale=scale_for([row.end for row in desk.rows])
+    )
 
 
 def check(draw: Callable[[str], str]) -> None:
@@ -99,7 +115,28 @@ def check(draw: Callable[[str], str]) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_desk(seed: int) -> None:
     view, shell = a_desk(random := Random(seed)), a_shell(random)
-    check(lambda language: PAGES.draw("routing/desk.html", language, view=view, shell=shell))
+    mine = some(Mine, random) if seed % 2 else None
+    if mine is not None and mine.turn == "behind":
+        mine = mine._replace(first=some(Person, random))
+    addresses = {"frame": "0123", "stream": "/desk/live", "data": "/desk.json"}
+
+    def draw(language: str) -> str:
+        desk, manner = DeskParts(PAGES), Manner(language)
+        parts = asyncio.run(desk.draw(view, manner)) | asyncio.run(desk.own(mine, view.place, manner))
+        return PAGES.draw("routing/desk.html", language, view=view, parts=parts, shell=shell, **addresses)
+
+    check(draw)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_part_of_the_desk_that_is_the_same_is_not_drawn_again(seed: int) -> None:
+    view, drawn = a_desk(Random(seed)), DeskParts(PAGES)
+    first = asyncio.run(drawn.draw(view, Manner("en")))
+    later = view._replace(at=view.at + timedelta(minutes=5))
+    again = asyncio.run(drawn.draw(later, Manner("en")))
+    same = [id for id in first if not id.endswith(("available", "resting", "away", "gone"))]
+    assert all(first[id] is again[id] for id in same)
+    assert first == again == asyncio.run(DeskParts(PAGES).draw(later, Manner("en")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

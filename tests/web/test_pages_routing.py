@@ -68,7 +68,7 @@ async def test_a_decision_is_explained_and_replayed(client: httpx.AsyncClient, d
     winner = data["replay"]["standings"][0]
     assert winner["winner"] is True
     assert winner["load"] == data["entry"]["winner_load"] == min(each["load"] for each in data["replay"]["standings"])
-    assert winner["load"] == sum(each["weight"] for each in winner["carried"])
+    assert winner["load"] == sum(each["weight"] for each in winner["blocks"])
     assert {each["reason"]: len(each["people"]) for each in data["replay"]["excluded"]}["away"] == 2
     page = await client.get(f"/decisions/{position}")
     assert page.status_code == 200

@@ -32,17 +32,23 @@ HEADER = (
 )
 
 
-_ENTRIES: LiteralString = """
-    SELECT decision.*, winner.name AS winner_name, runner_up.name AS runner_up_name, instead.name AS instead_name,
+_PICKED: LiteralString = (
+    "WITH picked AS MATERIALIZED (SELECT *, row_number() OVER () AS place FROM (SELECT * FROM decision "
+)
+_NAMED: LiteralString = """
+    ) AS decision)
+    SELECT picked.*, winner.name AS winner_name, runner_up.name AS runner_up_name, instead.name AS instead_name,
            coalesce((conversation.value #>> '{12,0}')::bigint = decision, false) AS waits
-    FROM decision LEFT JOIN conversation USING (workspace, conversation)
+    FROM picked LEFT JOIN conversation USING (workspace, conversation)
          LEFT JOIN teammate_name AS winner
-         ON winner.workspace = decision.workspace AND winner.engineer = decision.winner
+         ON winner.workspace = picked.workspace AND winner.engineer = picked.winner
          LEFT JOIN teammate_name AS runner_up
-         ON runner_up.workspace = decision.workspace AND runner_up.engineer = decision.runner_up
+         ON runner_up.workspace = picked.workspace AND runner_up.engineer = picked.runner_up
          LEFT JOIN teammate_name AS instead
-         ON instead.workspace = decision.workspace AND instead.engineer = decision.instead
+         ON instead.workspace = picked.workspace AND instead.engineer = picked.instead
+    ORDER BY place
 """
+"""Names are looked up for what was picked alone: joined first, every conversation would be read."""
 
 
 class Compared(NamedTuple):
@@ -123,8 +129,20 @@ async def read_largest(
     return await _read(connection, largest, [since, until, most])
 
 
+async def read_of_conversation(connection: AsyncConnection[Any], conversation: int, most: int) -> tuple[Entry, ...]:
+    """At most `most` decisions of a conversation, the newest first."""
+    newest: LiteralString = "WHERE conversation = %s ORDER BY decision DESC LIMIT %s"
+    return await _read(connection, newest, [conversation, most])
+
+
+async def read_of_engineer(connection: AsyncConnection[Any], engineer: int, most: int) -> tuple[Entry, ...]:
+    """At most `most` decisions for an engineer, the newest first."""
+    newest: LiteralString = "WHERE winner = %s ORDER BY decision DESC LIMIT %s"
+    return await _read(connection, newest, [engineer, most])
+
+
 async def _read(connection: AsyncConnection[Any], which: LiteralString, values: Sequence[object]) -> tuple[Entry, ...]:
-    found = await rows(connection, _ENTRIES + which, values)
+    found = await rows(connection, _PICKED + which + _NAMED, values)
     policies = await read_policies(connection, {row["policy"] for row in found})
     return tuple(_entry(row, policies.get(row["policy"])) for row in found)
 

@@ -4,27 +4,27 @@ from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
 from steelyard.people.permissions import Permission as P
-from steelyard.routing import health_pages, shadow_pages
+from steelyard.routing import desk_pages, health_pages, shadow_pages
 from steelyard.routing.acts import Acts
 from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in
-from steelyard.routing.desk import Desk, read_place
-from steelyard.routing.desk_cache import read_desk
+from steelyard.routing.desk import read_place
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.data import csv_text, plain
-from steelyard.web.pages import Pages, language_of
+from steelyard.web.pages import Pages
 from steelyard.web.place import Place
-from steelyard.web.routes import SIGNED_IN, PageRoute
-from steelyard.web.sse import Changes, Hub, polled
+from steelyard.web.routes import PageRoute
+from steelyard.web.sse import Changes, polled
+from steelyard.web.viewer import viewer_of
 
 PER_PAGE = 50
 MOST_IN_CSV = 10_000
@@ -34,30 +34,8 @@ _LARGEST = 2**63 - 2
 class RoutingPages:
     """What the routes of this room do."""
 
-    def __init__(self, database: Database, pages: Pages, acts: Acts, changes: Changes, clock: Clock) -> None:
+    def __init__(self, database: Database, pages: Pages, acts: Acts, clock: Clock) -> None:
         self._database, self._pages, self._acts, self._clock = database, pages, acts, clock
-        self.hub = Hub[Desk](self._read_desk, self._draw_live, changes)
-
-    async def home(self, request: Request) -> Response:
-        """The desk is the first page."""
-        return RedirectResponse(str(request.url.replace(path="/desk", scheme="", netloc="")), 303)
-
-    async def desk(self, request: Request) -> Response:
-        """The desk as it is now; it goes on by itself through `live`."""
-        workspace = await self.required(request)
-        view = await self._read_desk(workspace)
-        return self._pages.answer(request, "routing/desk.html", place=view.place, view=view, workspace=workspace)
-
-    async def desk_data(self, request: Request) -> Response:
-        """The desk as JSON."""
-        return JSONResponse(plain(await self._read_desk(await self.required(request))))
-
-    async def live(self, request: Request) -> Response:
-        """The desk's parts, each time that something has changed."""
-        stream = self.hub.stream(
-            await self.required(request), language_of(request), request.headers.get("last-event-id", "")
-        )
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     async def decisions(self, request: Request) -> Response:
         """Decisions, newest first, a page at a time."""
@@ -122,7 +100,8 @@ class RoutingPages:
     async def _why(self, request: Request) -> Why:
         number = cast("int", request.path_params["number"])
         workspace = await self.required(request)
-        view = await read_why(self._database, workspace, number) if number <= _LARGEST else None
+        reads = viewer_of(request).may(P.READ_MESSAGES)
+        view = await read_why(self._database, workspace, number, reads=reads) if number <= _LARGEST else None
         if view is None:
             raise HTTPException(404)
         return view
@@ -133,12 +112,6 @@ class RoutingPages:
         async with self._database.transaction(workspace) as connection:
             return await read_place(connection, workspace), await read_entries(connection, most, limit)
 
-    async def _read_desk(self, workspace: WorkspaceId) -> Desk:
-        return await read_desk(self._database, workspace, self._clock())
-
-    def _draw_live(self, view: Desk, language: str) -> str:
-        return self._pages.draw("routing/live.html", language, view=view)
-
     async def required(self, request: Request) -> WorkspaceId:
         """The workspace that a request is about, as the gate found it."""
         return standing_of(request).workspace
@@ -148,12 +121,9 @@ def routes(
     database: Database, pages: Pages, acts: Acts, changes: Changes = polled, clock: Clock = utc_now
 ) -> list[PageRoute]:
     """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
-    room = RoutingPages(database, pages, acts, changes, clock)
+    room = RoutingPages(database, pages, acts, clock)
     return [
-        PageRoute("/", room.home, Scope.CELL, SIGNED_IN),
-        PageRoute("/desk", room.desk, Scope.WORKSPACE, P.SEE_DESK),
-        PageRoute("/desk.json", room.desk_data, Scope.WORKSPACE, P.SEE_DESK),
-        PageRoute("/desk/live", room.live, Scope.WORKSPACE, P.SEE_DESK),
+        *desk_pages.routes(database, pages, changes, clock),
         PageRoute("/decisions", room.decisions, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions.json", room.decisions_data, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE, P.SEE_DESK),

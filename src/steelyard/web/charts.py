@@ -4,9 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
-MOST_BLOCKS = 40
-"""Blocks drawn on one rail; what is beyond stands together in a last one."""
-
 _LETTER, _PADDING = 0.36, 0.75
 """Width of a letter and of both edges of a block, in rem."""
 
@@ -30,16 +27,17 @@ class Scale(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """One thing on a rail: its name in short and in full, how heavy it is, and its family's hue."""
+    """One thing on a rail: its name in short and in full, how heavy it is, its family's hue, and how many it is."""
 
     name: str
     title: str
     weight: int
     family: str
+    number: int = 1
 
 
 class Block(NamedTuple):
-    """A weight's place. `weights` above 1: that many weights stand together, without a name or hue of their own."""
+    """A weight's place. `number` above 1: so many of a family stand together."""
 
     x: str
     width: str
@@ -47,7 +45,7 @@ class Block(NamedTuple):
     title: str
     family: str
     weight: int
-    weights: int
+    number: int
     fits: int
     """The rail's width in rem from which the name fits, as one of FITS; 0: none."""
 
@@ -56,11 +54,16 @@ FITS = (16, 24, 32, 44, 60)
 """Widths of a rail, in rem, that the style sheet tells apart."""
 
 
-def scale_for(loads: Sequence[float], least: int = 10) -> Scale:
-    """A scale that holds all of `loads` with 3 to 7 steps of 1, 2 or 5 times a power of ten."""
+def scale_for(loads: Sequence[float], least: int = 10, kept: Scale | None = None) -> Scale:
+    """A scale that holds all of `loads` with 3 to 7 steps of 1, 2 or 5 times a power of ten.
+
+    The one that is `kept` stays while it holds them and is at most half as long again as it has to be: what hardly
+    changes is not drawn again.
+    """
     top = max([least, *loads])
     step = next(step for step in _steps() if top / step <= 6)
-    return Scale(int(-(-top // step) * step), step)
+    fresh = Scale(int(-(-top // step) * step), step)
+    return kept if kept is not None and top <= kept.end <= fresh.end * 1.5 else fresh
 
 
 def _steps() -> Iterator[int]:
@@ -70,25 +73,19 @@ def _steps() -> Iterator[int]:
 
 def lay(weights: Sequence[Weight], scale: Scale, start: int = 0) -> tuple[Block, ...]:
     """The blocks of `weights` from left to right, each as long as it weighs, the first at `start`."""
-    shown, rest = weights, weights[:0]
-    if len(weights) > MOST_BLOCKS:
-        shown, rest = weights[: MOST_BLOCKS - 1], weights[MOST_BLOCKS - 1 :]
     blocks: list[Block] = []
     at = start
-    for each in shown:
-        blocks.append(_block(at, each, 1, scale))
+    for each in weights:
+        blocks.append(_block(at, each, scale))
         at += each.weight
-    if rest:
-        together = Weight(f"+{len(rest)}", "", sum(each.weight for each in rest), "")
-        blocks.append(_block(at, together, len(rest), scale))
     return tuple(blocks)
 
 
-def _block(at: int, weight: Weight, weights: int, scale: Scale) -> Block:
+def _block(at: int, weight: Weight, scale: Scale) -> Block:
     needed = (len(weight.name) * _LETTER + _PADDING) * scale.end / max(1, weight.weight)
     fits = next((width for width in FITS if width >= needed), 0)
     place = scale.share(at), scale.share(weight.weight)
-    return Block(*place, weight.name, weight.title, weight.family, weight.weight, weights, fits)
+    return Block(*place, weight.name, weight.title, weight.family, weight.weight, weight.number, fits)
 
 
 class Bar(NamedTuple):

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steelyard.web.guard import LOOPBACK_NAMES, Guard
 from steelyard.web.pages import Pages
-from steelyard.web.routes import GATE, PageRoute
+from steelyard.web.routes import ENDED, GATE, PageRoute, Until
 from steelyard.web.static import Static
 
 _FILES = "/static/"
@@ -34,6 +34,10 @@ class Gate(Protocol):
 
     async def admit(self, request: Request, route: PageRoute) -> Response | None:
         """None where the viewer has what `route` needs, else the answer that says why not."""
+        ...
+
+    def ended(self, request: Request) -> Until:
+        """To be asked later, by an answer without end: whether who was admitted is so no longer."""
         ...
 
 
@@ -66,7 +70,7 @@ class _AtTheGate:
         self._app, self._gate = app, gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[GATE] = self._gate.admit
+        scope[GATE], scope[ENDED] = self._gate.admit, self._gate.ended
         if scope["type"] == "http" and not scope["path"].startswith(_FILES):
             await self._gate.identify(Request(scope, receive))
         await self._app(scope, receive, send)

@@ -19,8 +19,21 @@ SIGNED_IN: Final = "signed_in"
 GATE: Final = "steelyard.gate"
 """Where the gate stands in a request's scope."""
 
+ENDED: Final = "steelyard.ended"
+"""Where the gate tells an answer without end that whoever asked may no longer see it."""
+
 Admit = Callable[[Request, "PageRoute"], Awaitable[Response | None]]
 """None where the request may go on, else the answer that says why it may not."""
+
+
+Until = Callable[[], Awaitable[bool]]
+"""Whether an answer without end has to end."""
+
+
+def ended_for(request: Request) -> Until:
+    """To be asked from time to time by an answer without end: whether its asker is no longer who was admitted."""
+    ended: Callable[[Request], Until] = request.scope[ENDED]
+    return ended(request)
 
 
 class PageRoute(Route):

@@ -1,0 +1,145 @@
+"""What of a desk is somebody's own: their conversations, how their load compares, and what would come to them next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Literal, LiteralString, NamedTuple
+
+from psycopg import AsyncConnection
+
+from steelyard.kit.ids import WorkspaceId
+from steelyard.routing.desk import Desk, Row
+from steelyard.routing.desk_floor import Floor, Open
+from steelyard.routing.labels import Label, Person
+
+MOST_OWN = 40
+"""Conversations that are listed; of more it is said how many."""
+
+Turn = Literal["next", "behind", "resting", "away", "gone"]
+
+Writer = Literal["customer", "us", ""]
+
+_DETAILS: LiteralString = """
+    SELECT wanted.conversation, coalesce(contact, ''),
+           (SELECT kind FROM ledger
+            WHERE ledger.workspace = %(workspace)s AND ledger.conversation = wanted.conversation
+                  AND kind = ANY(%(wrote)s)
+            ORDER BY position DESC LIMIT 1)
+    FROM unnest(%(wanted)s::bigint[]) AS wanted (conversation)
+         LEFT JOIN conversation_text
+         ON conversation_text.workspace = %(workspace)s AND conversation_text.conversation = wanted.conversation
+"""
+
+_WROTE: dict[str, Writer] = {
+    "conversation.created": "customer",
+    "conversation.customer_replied": "customer",
+    "ticket.customer_replied": "customer",
+    "conversation.engineer_replied": "us",
+    "ticket.engineer_replied": "us",
+}
+
+
+class Own(NamedTuple):
+    """One of their open conversations."""
+
+    conversation: int
+    label: Label
+    weight: int
+    since: datetime
+    contact: str
+    last: Writer
+    """Who wrote last, so that the other is waited for; empty where that was not heard."""
+
+
+class Mine(NamedTuple):
+    """What is somebody's own. `score` is what their load counts as; `mean` is of those who are available."""
+
+    person: Person
+    load: int
+    score: float
+    mean: float | None
+    open: int
+    conversations: tuple[Own, ...]
+    """The oldest first, MOST_OWN at most."""
+    turn: Turn
+    ahead: int
+    """How many available engineers come before them, where they are behind."""
+    first: Person | None
+    """Whom the next conversation goes to instead of them."""
+    lighter: float
+    """By how much less the load of `first` counts."""
+
+    @property
+    def above(self) -> float | None:
+        """How far their load is above the mean; below 0: under it."""
+        return None if self.mean is None else self.score - self.mean
+
+
+DETAILS_KEPT = 60.0
+"""Seconds. What a customer is called is forgotten here about when its retention ends."""
+
+
+class Details(NamedTuple):
+    """What a floor does not know of somebody's conversations."""
+
+    touched: int
+    """How often anything about them had changed when this was read."""
+    read_at: float
+    """In seconds of a clock that nobody sets."""
+    known: dict[int, tuple[str, Writer]]
+    """By conversation: what its customer is called, and who wrote last."""
+
+
+async def read_details(
+    connection: AsyncConnection[Any], workspace: WorkspaceId, held: Sequence[Open], touched: int
+) -> Details:
+    """The details of the conversations in `held`."""
+    wanted = [each.id for each in held[:MOST_OWN]]
+    if not wanted:
+        return Details(touched, monotonic(), {})
+    values = {"workspace": workspace, "wanted": wanted, "wrote": list(_WROTE)}
+    found = await (await connection.execute(_DETAILS, values)).fetchall()
+    return Details(touched, monotonic(), {id: (contact, _WROTE.get(kind, "")) for id, contact, kind in found})
+
+
+def mine_of(desk: Desk, floor: Floor, engineer: int, details: Details) -> Mine | None:
+    """What of `desk` is `engineer`'s own; None for somebody who is not in the workspace."""
+    known = floor.people.get(engineer)
+    if known is None:
+        return None
+    held = floor.held_by(engineer)
+    load = sum(each.weight for each in held)
+    return Mine(
+        Person(engineer, known.name),
+        load,
+        load * 1000 / known.engineer.capacity,
+        desk.figures.mean,
+        len(held),
+        tuple(_own(each, floor, details) for each in held[:MOST_OWN]),
+        *_turn(desk, engineer),
+    )
+
+
+def _own(each: Open, floor: Floor, details: Details) -> Own:
+    since = datetime.fromtimestamp(each.since, UTC)
+    return Own(each.id, floor.label(each.topic), each.weight, since, *details.known.get(each.id, ("", "")))
+
+
+def _turn(desk: Desk, engineer: int) -> tuple[Turn, int, Person | None, float]:
+    place = next((n for n, row in enumerate(desk.available) if row.person.id == engineer), None)
+    if place is None:
+        return _absence(desk, engineer), 0, None, 0.0
+    row = desk.available[place]
+    first = next((each for each in desk.available if each.next), row)
+    if row.next or first is row:
+        return "next", 0, None, 0.0
+    return "behind", place, first.person, row.score - first.score
+
+
+def _absence(desk: Desk, engineer: int) -> Turn:
+    def among(rows: Sequence[Row]) -> bool:
+        return any(row.person.id == engineer for row in rows)
+
+    return "resting" if among(desk.resting) else "away" if among(desk.away) else "gone"

@@ -2,10 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from steelyard.kit.scopes import Scope
+from steelyard.web.language import term
+from steelyard.web.pages import Pages
+from steelyard.web.routes import PageRoute
+from steelyard.web.tables import Shown
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a text begins that some spreadsheet runs."""
 
 
 def plain(value: object) -> Any:
@@ -18,6 +31,8 @@ def plain(value: object) -> Any:
         case Mapping():
             pairs = cast("Mapping[object, object]", value)
             return {str(key): plain(each) for key, each in pairs.items()}
+        case frozenset():
+            return sorted(plain(each) for each in cast("frozenset[object]", value))
         case tuple() | list():
             named: Any = getattr(cast("object", value), "_asdict", None)
             return plain(named()) if named else [plain(each) for each in cast("Sequence[object]", value)]
@@ -36,6 +51,57 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _defused(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """A table as a file to save. Of `name` only what cannot break a header is left."""
+    safe = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:80] or "table"
+    headers = {"Content-Disposition": f'attachment; filename="{safe}.csv"'}
+    return Response(csv_text(header, rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+# Tables: one endpoint draws the page and gives its rows as data, for the same query
+
+
+def data_routes(
+    path: str, endpoint: Callable[[Request], Awaitable[Response]], shows: Scope, needs: str
+) -> list[PageRoute]:
+    """A table's page at `path`, and its rows at `path.csv` and `path.json`."""
+    return [PageRoute(f"{path}{suffix}", endpoint, shows, needs, methods=["GET"]) for suffix in ("", ".csv", ".json")]
+
+
+def wants_rows(request: Request) -> bool:
+    """Whether a table is asked for as data: all its rows then, not a page of them."""
+    return request.url.path.endswith((".csv", ".json"))
+
+
+def answer_table(pages: Pages, request: Request, template: str, shown: Shown[Any], **context: Any) -> Response:
+    """`shown` as `table` in a page, or as CSV or JSON, as the address says."""
+    if request.url.path.endswith(".csv"):
+        records = [shown.record(row) for row in shown.rows]
+        header = [each.key for each in shown.table.columns]
+        return csv_answer(shown.table.name, header, (tuple(map(_cell, each.values())) for each in records))
+    if request.url.path.endswith(".json"):
+        return JSONResponse(rows_as_data(shown))
+    return pages.answer(request, template, table=shown, **context)
+
+
+def rows_as_data(shown: Shown[Any]) -> dict[str, Any]:
+    """What is shown, with the query that it answers, and how many rows are left out because there are too many."""
+    query = shown.query
+    return {
+        "rows": [plain(shown.record(row)) for row in shown.rows],
+        "total": shown.total,
+        "left_out": max(0, shown.total - len(shown.rows)),
+        "sort": f"-{query.sort}" if query.descending else query.sort,
+        "filters": dict(query.filters),
+        "ignored": [term(each, str) for each in query.problems],
+    }
+
+
+def _cell(value: object) -> object:
+    """One cell of CSV: several values in a row stand in one."""
+    if isinstance(value, (tuple, list, frozenset)):
+        return " ".join(str(plain(each)) for each in cast("Sequence[object]", value))
     return value

@@ -1,10 +1,13 @@
 """Languages: which one a reader gets, its messages, and how it writes numbers and times."""
 
 import io
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from gettext import NullTranslations
 from pathlib import Path
+from typing import NamedTuple
 
 from babel import Locale
 from babel.dates import format_datetime
@@ -18,6 +21,34 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 """The first is the source of all messages and the last resort."""
 
 DOMAIN = "steelyard"
+
+
+ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
+"""The zone that times are written in, for as long as a page is drawn."""
+
+
+class Message(str):
+    """A text of the product's own. Drawn, it is said in the reader's language; any other text stays as it is."""
+
+    __slots__ = ()
+
+
+N_ = Message
+"""Marks a text for the catalogs where it is declared: `Column("at", N_("Decided"), ...)`."""
+
+
+class Said(NamedTuple):
+    """A message with what stands in its places: `Said(N_("%(name)s is no number."), {"name": "x"})`."""
+
+    message: str
+    values: Mapping[str, object] = {}
+
+
+def term(text: object, translate: Callable[[str], str]) -> str:
+    """`text` as it is drawn: a Message or a Said through `translate`, all else as it is."""
+    if isinstance(text, Said):
+        return term(text.message, translate) % {name: term(each, translate) for name, each in text.values.items()}
+    return translate(text) if isinstance(text, Message) and text else str(text)
 
 
 def catalog_path(language: str) -> Path:
@@ -67,21 +98,34 @@ class Writer:
         return format_decimal(value, format="#,##0.##", locale=self.locale)
 
     def clock(self, at: datetime) -> str:
-        """`15:42` in the zone of `at`."""
-        return format_datetime(at, "HH:mm", tzinfo=at.tzinfo, locale=self.locale)
+        """`15:42` in the page's zone."""
+        return self._write(at, "HH:mm")
 
     def second(self, at: datetime) -> str:
-        """`15:42:08` in the zone of `at`."""
-        return format_datetime(at, "HH:mm:ss", tzinfo=at.tzinfo, locale=self.locale)
+        """`15:42:08` in the page's zone."""
+        return self._write(at, "HH:mm:ss")
 
     def day(self, at: datetime) -> str:
         """`Sunday 22 November`."""
-        written = format_datetime(at, "EEEE d MMMM", tzinfo=at.tzinfo, locale=self.locale)
+        written = self._write(at, "EEEE d MMMM")
         return written[:1].upper() + written[1:]
 
     def date(self, at: datetime) -> str:
         """`22 Nov 2026`."""
-        return format_datetime(at, "d MMM y", tzinfo=at.tzinfo, locale=self.locale)
+        return self._write(at, "d MMM y")
+
+    def whole(self, at: datetime) -> str:
+        """`22 November 2026, 15:42:08 UTC`: everything, for the one who points at a time."""
+        return f"{self._write(at, 'd MMMM y, HH:mm:ss')} {zone_name(at)}"
+
+    def _write(self, at: datetime, pattern: str) -> str:
+        return format_datetime(at, pattern, tzinfo=ZONE.get(), locale=self.locale)
+
+
+def zone_name(at: datetime) -> str:
+    """The short name of the page's zone at a moment: `UTC`, `CET`, or `UTC-03` where it has no name."""
+    name = at.astimezone(ZONE.get()).tzname() or "UTC"
+    return f"UTC{name}" if name[0] in "+-" else name
 
 
 def age(seconds: float) -> str:

@@ -1,25 +1,39 @@
-// Times are written in UTC by the server. Here they become the browser's own zone, which is named beside them.
+// Times are written by the server in the zone of the reader; who wants their browser's own gets it here. What comes live is
+// drawn once for all, in UTC, and is written in the page's zone here, too. The zone is named beside the times.
 
 const language = document.documentElement.lang;
-const two = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const day = { day: "numeric", month: "short", year: "numeric" };
+const asked = document.documentElement.dataset.times;
+const timeZone = asked === "browser" ? undefined : known(asked);
+const two = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone };
+const day = { day: "numeric", month: "short", year: "numeric", timeZone };
+const english = language === "en" ? "en-GB" : language;
 const formats = {
   clock: new Intl.DateTimeFormat(language, two),
   second: new Intl.DateTimeFormat(language, { ...two, second: "2-digit" }),
-  day: new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" }),
+  day: new Intl.DateTimeFormat(english, { weekday: "long", day: "numeric", month: "long", timeZone }),
 };
-const date = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, day);
-const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
+const date = new Intl.DateTimeFormat(english, day);
+const full = new Intl.DateTimeFormat(english, { day: "numeric", month: "long", year: "numeric", ...two, second: "2-digit" });
+
+/** A zone as the browser knows it; UTC for one that it does not. */
+function known(name) {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return "UTC";
+  }
+}
 
 /** Writes a moment as `show` says: clock, second, day or moment (date and second). */
 export function write(at, show) {
   return show === "moment" ? `${date.format(at)}, ${formats.second.format(at)}` : formats[show].format(at);
 }
 
-/** The short name of the browser's zone, such as CET. */
-export function zone() {
+/** The short name of the page's zone at a moment, such as CET. */
+export function zone(at = new Date()) {
+  if (asked === "UTC") return "UTC";
   const names = [language, "en-GB", "en-US"].map((each) => {
-    const parts = new Intl.DateTimeFormat(each, { timeZoneName: "short" }).formatToParts(new Date());
+    const parts = new Intl.DateTimeFormat(each, { timeZoneName: "short", timeZone }).formatToParts(at);
     return parts.find((part) => part.type === "timeZoneName").value;
   });
   return names.find((name) => /^[A-Z]{3,5}$/.test(name)) ?? names[0]; // a language only knows the zones near it
@@ -29,8 +43,9 @@ export function zone() {
 export function localize(root) {
   for (const time of root.querySelectorAll("time[data-show]")) {
     const at = new Date(time.dateTime);
+    if (Number.isNaN(at.valueOf())) continue;
     time.textContent = write(at, time.dataset.show);
-    time.title = full.format(at);
+    time.title = `${full.format(at)} ${zone(at)}`;
   }
   for (const name of root.querySelectorAll("[data-zone]")) name.textContent = zone();
 }

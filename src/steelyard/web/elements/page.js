@@ -1,41 +1,32 @@
-// What every page has: times in the reader's zone, and single keys for links that say which (data-key).
+// What every page has: times in the reader's zone, dialogs, keys, unsent input, and parts that are loaded in place.
 
 import { localize } from "./clock.js";
+import { keepDrafts } from "./draft.js";
+import { listen } from "./keys.js";
 
 localize(document);
+keepDrafts();
+listen();
 
-const OFF = "single-keys-off";
-
-/** Moves the focus among the links of the page's list. */
-function step(by) {
-  const links = [...document.querySelectorAll("[data-list] a")];
-  const at = links.indexOf(document.activeElement);
-  links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by]?.focus();
-}
-
-function press(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]") || localStorage.getItem(OFF)) return;
-  const marked = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (marked) marked.click();
-  else if (event.key === "j") step(1);
-  else if (event.key === "k") step(-1);
-  else return;
+// A link that opens a dialog leads to the same as a page where no script runs, or where one asks for another tab.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  const dialog = opener && document.getElementById(opener.dataset.opens);
+  if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-}
+  dialog.showModal();
+});
 
-function showSwitch() {
-  const button = document.querySelector("[data-keys]");
-  if (!button) return;
-  const show = () => button.setAttribute("aria-pressed", String(!localStorage.getItem(OFF)));
-  button.parentElement.hidden = false;
-  button.addEventListener("click", () => {
-    if (localStorage.getItem(OFF)) localStorage.removeItem(OFF);
-    else localStorage.setItem(OFF, "yes");
-    show();
+// A press beside a dialog closes it; what was typed in it stays.
+document.addEventListener("click", (event) => {
+  if (event.target.matches("dialog[open]")) event.target.close();
+});
+
+// What htmx puts into a page gets its times, too; what cannot be loaded says so where it would have been.
+document.addEventListener("htmx:after:swap", () => localize(document));
+for (const kind of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(kind, (event) => {
+    const failed = event.target.closest?.("[data-fragment]")?.querySelector("[data-failed]");
+    if (failed) failed.hidden = false;
   });
-  show();
 }
-
-document.addEventListener("keydown", press);
-showSwitch();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from steelyard import main
@@ -87,18 +87,21 @@ class Office:
             for table in ("conversation", "ledger", "conversation_text", "decision", "engineer", "inbox"):
                 await conn.execute(f"ANALYZE {table}")  # type: ignore[arg-type]
 
-    async def change(self) -> None:
-        """One thing happens: a conversation comes in and is given to somebody, is delivered, or closed."""
-        chance = self._draw.random()
-        await (self.begin() if chance < 0.5 else self.close())
-        await self.database.notify(store.DESK)
+    async def change(self) -> int | None:
+        """One thing happens: a conversation comes in, is given to somebody and delivered, or one is closed.
 
-    async def begin(self) -> None:
+        The number of the decision, if one was made.
+        """
+        decision = await self.begin() if self._draw.random() < 0.5 else await self.close()
+        await self.database.notify(store.DESK)
+        return decision
+
+    async def begin(self) -> int | None:
         """A customer writes, and somebody is chosen."""
         self._number += 1
         id = ConversationId(10**6 + self._number)
         text = Text("", self._draw.choice(ASKED), (), (), "en")
-        await self._see(
+        return await self._see(
             SeenConversation(
                 "conversation.created",
                 id,
@@ -114,10 +117,10 @@ class Office:
             )
         )
 
-    async def close(self) -> None:
+    async def close(self) -> int | None:
         """An engineer closes one."""
         known = self._draw.choice(list(self.state.conversations.values()))
-        await self._see(
+        return await self._see(
             SeenConversation(
                 "conversation.closed",
                 known.id,
@@ -133,7 +136,7 @@ class Office:
             )
         )
 
-    async def _see(self, seen: Seen) -> None:
+    async def _see(self, seen: Seen) -> int | None:
         state = self.state.fork()
         known = state.conversations.get(getattr(seen, "id", ConversationId(0)))
         now = micros(datetime.now(UTC))
@@ -149,6 +152,7 @@ class Office:
             if isinstance(seen, SeenConversation) and seen.contact:
                 await store.write_texts(conn, self.workspace, [seen])
         self.state = state
+        return changes.decisions[0][0] if changes.decisions else None
 
     # To begin with
 
@@ -235,8 +239,3 @@ class Office:
         self._number += 1
         at = self._second() + 10 + self._number // 100
         return Order(at, 1, at, f"bench{self._number}")
-
-
-def recently(seconds: float) -> datetime:
-    """So long ago."""
-    return datetime.now(UTC) - timedelta(seconds=seconds)

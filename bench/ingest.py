@@ -10,14 +10,9 @@ import hmac
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +20,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from _ground import CELL, SECRET, add_keys, add_workspace, cpu_seconds, median, result, rounds, say, server
+from _web import WEB, Web, process
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.embedded import DATABASE
 
@@ -33,13 +29,6 @@ CONNECTIONS = 32
 SECONDS = int(os.environ.get("SECONDS", "6"))
 PATH = f"/hooks/intercom/{CELL}"
 _MOST_PER_SECOND = 30_000
-
-
-class Web(NamedTuple):
-    """A web process under test."""
-
-    pid: int
-    port: int
 
 
 class Load(NamedTuple):
@@ -64,8 +53,7 @@ def main() -> None:
         url, superuser = embedded.app_url, make_conninfo(embedded.superuser_url, dbname=DATABASE)
         keys = add_keys(Path(folder))
         workspace = add_workspace(url, keys)
-        ours = ["-m", "steelyard", "serve", "--role", "web"]
-        with process(ours, url, keys) as web, process([str(HERE / "_bare.py")], url, keys, "port") as bare:
+        with process(WEB, url, keys) as web, process([str(HERE / "_bare.py")], url, keys, "port") as bare:
             for warm in (web, bare):
                 load(warm, Path(folder))
             for number in rounds():
@@ -87,32 +75,6 @@ def main() -> None:
                     f" p99 at {paced.per_second:.0f}/s {paced.p99_ms:.1f} ms"
                 )
     result(ratio=median(ratios), cpu_ratio=median(cpu_ratios), p99_ms=median(latencies))
-
-
-@contextmanager
-def process(arguments: list[str], url: str, keys: Path, port_argument: str = "") -> Generator[Web]:
-    """A web process on a free port, answering."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "DATABASE_URL": url,
-        "STEELYARD_CELL": CELL,
-        "STEELYARD_KEYS": str(keys),
-        "STEELYARD_PORT": str(port),
-        "STEELYARD_LOG_LEVEL": "warning",
-    }
-    started = subprocess.Popen([sys.executable, *arguments, *([str(port)] if port_argument else [])], env=environment)
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield Web(started.pid, port)
-    finally:
-        started.terminate()
-        started.wait(20)
 
 
 def load(web: Web, folder: Path, at: float = 0) -> Load:

@@ -13,7 +13,10 @@ from steelyard.kit.ids import CellId
 from steelyard.main.ground import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate
+from steelyard.people.ground import Ground
 from steelyard.routing import pages as routing_pages
+from steelyard.routing.teammates import read_teammates
+from steelyard.routing.telling import TELLING
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, create_console, utc_now
 from steelyard.web.guard import LOOPBACK_NAMES
@@ -21,6 +24,9 @@ from steelyard.web.pages import Pages
 from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, polled
 from steelyard.web.static import Static
+
+TELLINGS = (TELLING,)
+"""How the deeds of each room are told in the audit."""
 
 
 class Site(NamedTuple):
@@ -39,7 +45,18 @@ class Site(NamedTuple):
 def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRoute]:
     """Every route of the console: what a test walks is what is served."""
     return [
-        *people_pages.routes(database, ledger(), pages, secure=site.url is not None, clock=site.clock),
+        *people_pages.routes(
+            Ground(
+                database,
+                ledger(),
+                pages,
+                read_teammates,
+                site.clock,
+                secure=site.url is not None,
+                open_to_loopback=site.open_to_loopback,
+            ),
+            TELLINGS,
+        ),
         *routing_pages.routes(database, pages, acts(database), site.changes, site.clock),
     ]
 
@@ -47,7 +64,14 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
 def console(database: Database, static: Static, site: Site, more: Sequence[PageRoute] = ()) -> ASGIApp:
     """All pages, and `more` routes, under this machine's names and the one in `site.url`."""
     pages = Pages(static, ROOMS)
-    gate = Gate(database, pages, site.cell, open_to_loopback=site.open_to_loopback, clock=site.clock)
+    gate = Gate(
+        database,
+        pages,
+        site.cell,
+        secure=site.url is not None,
+        open_to_loopback=site.open_to_loopback,
+        clock=site.clock,
+    )
     names = frozenset() if site.url is None else frozenset({urlsplit(site.url).hostname or ""})
     return create_console(
         static, pages, [*console_routes(database, pages, site), *more], gate, hosts=LOOPBACK_NAMES | names

@@ -15,6 +15,7 @@ from steelyard.people.record import act, record, record_everywhere
 from steelyard.people.sessions import end_sessions, open_session
 from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
+from steelyard.web.viewer import Preferences
 
 
 class Caller(NamedTuple):
@@ -136,6 +137,26 @@ async def change_password(
     fact = act("person.password_chosen", person, now)
     await record_everywhere(ledger, database, await workspaces_of(database, person), fact)
     return None
+
+
+async def read_account(conn: Connection, person: PersonId) -> tuple[str, str, Preferences]:
+    """Name, address and preferences of `person`, in a transaction of their own."""
+    row = await (
+        await conn.execute(
+            "SELECT name, address, language, theme, zone, single_keys FROM person WHERE person = %s", [person]
+        )
+    ).fetchone()
+    assert row is not None  # noqa: S101 - they have a session
+    name, address, *chosen = row
+    return name, address, Preferences(*chosen)
+
+
+async def write_account(conn: Connection, person: PersonId, name: str, chosen: Preferences) -> None:
+    """Stores what somebody chose for themselves, in a transaction of their own."""
+    await conn.execute(
+        "UPDATE person SET name = %s, language = %s, theme = %s, zone = %s, single_keys = %s WHERE person = %s",
+        [name, chosen.language, chosen.theme, chosen.zone, chosen.single_keys, person],
+    )
 
 
 async def write_password(conn: Connection, person: PersonId, stored: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,18 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from steelyard.kit.ids import PersonId, numeric_id
 from steelyard.kit.scopes import Scope
 from steelyard.people.accounts import Wrong, enter_by_link, let_in, sign_in
 from steelyard.people.attempts import Held
-from steelyard.people.forms import caller_of, is_address, local_path, secret_of, text_of
-from steelyard.people.gate import Kept, identity_of, person_of
+from steelyard.people.forms import caller_of, is_address, local_path, sent_of, text_of
+from steelyard.people.gate import Kept, from_loopback, identity_of, person_of
+from steelyard.people.ground import Ground
 from steelyard.people.links import Invitation, read_link
+from steelyard.people.members import Member, members_of
 from steelyard.people.passwords import PasswordError
 from steelyard.people.sessions import LONGEST, cookie_name, end_session
-from steelyard.store.database import Database
-from steelyard.store.ledger import Ledger
-from steelyard.web.console import Clock, utc_now
-from steelyard.web.pages import Pages
+from steelyard.people.words import ROLES
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 
 _KEPT: Final = "kept."
@@ -30,22 +31,22 @@ _KEPT: Final = "kept."
 class Entrance:
     """What these routes do."""
 
-    def __init__(self, database: Database, ledger: Ledger, pages: Pages, *, secure: bool, clock: Clock) -> None:
-        """`secure`: the console is reached by https, so its cookie is never sent without."""
-        self._database, self._ledger, self._pages = database, ledger, pages
-        self._secure, self._clock = secure, clock
+    def __init__(self, ground: Ground) -> None:
+        self._ground, self._database, self._ledger, self._pages = ground, ground.database, ground.ledger, ground.pages
+        self._secure, self._clock = ground.secure, ground.clock
 
     async def show(self, request: Request) -> Response:
         """The form for signing in; for who is signed in already, the first page."""
         if identity_of(request) is not None and self._of_browser(request):
             return RedirectResponse(local_path(request.query_params.get("next", "")), 303)
-        return self._form(request, next=request.query_params.get("next", ""))
+        people = await self._people_to_be(request)
+        return self._form(request, next=request.query_params.get("next", ""), people=people)
 
     async def enter(self, request: Request) -> Response:
         """Signs in. What was sent before, to a session that had ended, is offered again."""
         async with request.form() as form:
-            address, password, kept = text_of(form, "address"), secret_of(form, "password"), _kept(form)
-            next = text_of(form, "next")
+            address, password, kept = text_of(form, "address"), sent_of(form, "password"), _kept(form)
+            next = sent_of(form, "next")
         result = await sign_in(self._database, self._ledger, address, password, caller_of(request), self._clock())
         match result:
             case Held():
@@ -58,6 +59,15 @@ class Entrance:
                     answer = self._pages.answer(request, "people/again.html", kept=kept)
                 return self._with_cookie(answer, result)
 
+    async def enter_as(self, request: Request) -> Response:
+        """In the demo: signs in as one of its people, from this machine alone."""
+        async with request.form() as form:
+            person, next = numeric_id(text_of(form, "person")), sent_of(form, "next")
+        if person not in [each.person for each in await self._people_to_be(request)]:
+            raise HTTPException(404)
+        session = await let_in(self._database, self._ledger, PersonId(person or 0), caller_of(request), self._clock())
+        return self._with_cookie(RedirectResponse(local_path(next), 303), session)
+
     async def show_link(self, request: Request) -> Response:
         """What a link opens. Only the button uses it up, so that a preview of the link does not."""
         token = request.query_params.get("token", "")
@@ -69,7 +79,7 @@ class Entrance:
     async def use_link(self, request: Request) -> Response:
         """Chooses the password, and signs in with it."""
         async with request.form() as form:
-            token, password = text_of(form, "token"), secret_of(form, "password")
+            token, password = text_of(form, "token"), sent_of(form, "password")
             name, address = text_of(form, "name")[:100], text_of(form, "address")
         now = self._clock()
         invitation = await read_link(self._database, token, now)
@@ -101,6 +111,17 @@ class Entrance:
         answer.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="lax")
         return answer
 
+    async def _people_to_be(self, request: Request) -> list[Member]:
+        """Who can be chosen without a password: nobody, but in the demo, on this machine, its members."""
+        if not self._ground.open_to_loopback or not from_loopback(request):
+            return []
+        async with self._database.cell() as conn:
+            places = await (await conn.execute("SELECT workspace FROM places_of_cell() LIMIT 1")).fetchall()
+        if not places:
+            return []
+        async with self._database.transaction(places[0][0]) as conn:
+            return await members_of(conn, self._clock())
+
     def _of_browser(self, request: Request) -> bool:
         identity = identity_of(request)
         return identity is not None and identity.session is not None
@@ -114,6 +135,7 @@ class Entrance:
         problem: str = "",
         next: str = "",
         until: datetime | None = None,
+        people: Sequence[Member] = (),
     ) -> Response:
         return self._pages.answer(
             request,
@@ -124,6 +146,8 @@ class Entrance:
             problem=problem,
             next=next,
             until=until,
+            people=people,
+            role_words=ROLES,
         )
 
     def _choose(
@@ -146,14 +170,13 @@ class Entrance:
         return response
 
 
-def routes(
-    database: Database, ledger: Ledger, pages: Pages, *, secure: bool = False, clock: Clock = utc_now
-) -> list[PageRoute]:
+def routes(ground: Ground) -> list[PageRoute]:
     """The routes of the entrance."""
-    room = Entrance(database, ledger, pages, secure=secure, clock=clock)
+    room = Entrance(ground)
     return [
         PageRoute("/sign-in", room.show, Scope.CELL, OPEN, methods=["GET"]),
         PageRoute("/sign-in", room.enter, Scope.CELL, OPEN, methods=["POST"]),
+        PageRoute("/sign-in/as", room.enter_as, Scope.CELL, OPEN, methods=["POST"]),
         PageRoute("/sign-out", room.leave, Scope.CELL, SIGNED_IN, methods=["POST"]),
         PageRoute("/enter", room.show_link, Scope.CELL, OPEN, methods=["GET"]),
         PageRoute("/enter", room.use_link, Scope.CELL, OPEN, methods=["POST"]),
@@ -167,7 +190,7 @@ def _problem_of(chosen: Invitation) -> str:
 
 
 def _kept(form: FormData) -> Kept | None:
-    path = text_of(form, "kept")
+    path = sent_of(form, "kept")
     fields = ((name, value) for name, value in form.multi_items() if isinstance(value, str))
     again = tuple((name.removeprefix(_KEPT), value) for name, value in fields if name.startswith(_KEPT))
     return Kept(local_path(path), again) if path else None

@@ -19,10 +19,10 @@ _SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
 
 def text_of(form: FormData, name: str) -> str:
     """One field as a line of text: without what no keyboard types, and without spaces around it. Empty without it."""
-    return "".join(each for each in secret_of(form, name) if each.isprintable()).strip()
+    return "".join(each for each in sent_of(form, name) if each.isprintable()).strip()
 
 
-def secret_of(form: FormData, name: str) -> str:
+def sent_of(form: FormData, name: str) -> str:
     """One field as it was sent. For what is never stored as it is."""
     value = form.get(name)
     return value if isinstance(value, str) else ""

@@ -15,6 +15,7 @@ from steelyard.kit.scopes import Scope
 from steelyard.people.permissions import Permission, Standing, granted, judge
 from steelyard.people.sessions import Membership, cookie_name, places_of_cell, read_session
 from steelyard.people.tokens import TokenRefused, read_token
+from steelyard.people.words import PERMISSIONS, ROLES
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.guard import SAFE_METHODS
@@ -107,7 +108,10 @@ class Gate:
         if wants_data(request):
             message = f"this needs the permission {verdict.permission.value}"
             return JSONResponse({"error": {"status": 403, "message": message}}, 403)
-        return self._pages.answer(request, "people/refused.html", status=403, verdict=verdict, standing=standing)
+        words = {"permissions": PERMISSIONS, "role_words": ROLES}
+        return self._pages.answer(
+            request, "people/refused.html", status=403, verdict=verdict, standing=standing, **words
+        )
 
     def ended(self, request: Request) -> Callable[[], Awaitable[bool]]:
         """To be asked later, by an answer without end: whether who was admitted is so no longer."""
@@ -130,7 +134,7 @@ class Gate:
         if known is not None:
             identity = Identity(known.person, known.session, None, known.memberships)
             return identity, Viewer(known.name, preferences=known.preferences, signed_in=True)
-        if self._open_to_loopback and request.client is not None and request.client.host in _LOOPBACK:
+        if self._open_to_loopback and from_loopback(request):
             return Identity(None, None, None, await places_of_cell(self._database)), NOBODY
         return None, NOBODY
 
@@ -154,7 +158,9 @@ class Gate:
             address="",
             problem="",
             next=_local(request),
+            until=None,
             people=(),
+            role_words=ROLES,
         )
 
     def _no_tokens(self) -> Response:
@@ -166,7 +172,8 @@ class Gate:
         """There is nothing of that workspace for them; where they have none at all, a page says what to do about it."""
         if identity.memberships or route.shows is not Scope.WORKSPACE or wants_data(request):
             raise HTTPException(404)
-        return self._pages.answer(request, "people/nowhere.html", connected=identity.person is not None)
+        known = identity.person is not None
+        return self._pages.answer(request, "people/nowhere.html", status=404 if known else 200, connected=known)
 
 
 def identity_of(request: Request) -> Identity | None:
@@ -197,6 +204,12 @@ def person_of(request: Request) -> PersonId:
     if identity is None or identity.person is None:
         raise HTTPException(404)
     return identity.person
+
+
+def from_loopback(request: Request) -> bool:
+    """Whether this machine asks, and nothing stands between: a proxy says for whom it asks."""
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    return request.client is not None and request.client.host in _LOOPBACK and not forwarded
 
 
 def wants_data(request: Request) -> bool:

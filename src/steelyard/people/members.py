@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +16,17 @@ from steelyard.people.record import act, numbers_of, record
 from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
 
-Teammates = Callable[[Connection], Awaitable[Mapping[EngineerId, str]]]
-"""The Intercom teammates of the transaction's workspace with their names, those who left too. Routing knows them."""
+
+class Teammate(NamedTuple):
+    """An Intercom teammate. `here`: they have not left."""
+
+    engineer: EngineerId
+    name: str
+    here: bool
+
+
+Teammates = Callable[[Connection], Awaitable[Sequence[Teammate]]]
+"""The Intercom teammates of the transaction's workspace, by name. Routing knows them."""
 
 CODES: Final = (
     "last_administrator",
@@ -61,6 +70,14 @@ class Handed(NamedTuple):
 
     person: PersonId
     token: str
+
+
+class Removed(NamedTuple):
+    """Somebody who was a member until `ended_at`."""
+
+    person: PersonId
+    name: str
+    ended_at: datetime
 
 
 class Staff:
@@ -125,7 +142,7 @@ class Staff:
         """Says which Intercom teammate a member is; whom they were before."""
         async with self._database.transaction(workspace) as conn:
             await _held(conn, person)
-            if engineer is not None and engineer not in await self._teammates(conn):
+            if engineer is not None and all(each.engineer != engineer for each in await self._teammates(conn)):
                 raise MemberError("engineer_unknown")
             rows = await (
                 await conn.execute("SELECT person, engineer FROM membership WHERE ended_at IS NULL")
@@ -194,6 +211,18 @@ async def members_of(conn: AsyncConnection[Any], now: datetime) -> list[Member]:
         Member(PersonId(person), name, address, in_order(roles_in(roles)), engineer and EngineerId(engineer), *rest)
         for person, name, address, roles, engineer, *rest in rows
     ]
+
+
+async def removed_of(conn: AsyncConnection[Any], person: int) -> Removed | None:
+    """Somebody who is no member of the transaction's workspace any more; None where they are, or never were."""
+    row = await (
+        await conn.execute(
+            "SELECT person, name, ended_at FROM membership JOIN person USING (person)"
+            " WHERE person = %s AND ended_at IS NOT NULL",
+            [person],
+        )
+    ).fetchone()
+    return Removed(*row) if row is not None else None
 
 
 async def names_of(conn: AsyncConnection[Any]) -> dict[PersonId, str]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from steelyard.people import entrance
-from steelyard.store.database import Database
-from steelyard.store.ledger import Ledger
-from steelyard.web.console import Clock, utc_now
-from steelyard.web.pages import Pages
+from collections.abc import Sequence
+
+from steelyard.people import access_pages, account_pages, audit_pages, entrance, members_pages, tokens_pages
+from steelyard.people.audit import Telling
+from steelyard.people.ground import Ground
 from steelyard.web.routes import PageRoute
 
 
-def routes(
-    database: Database, ledger: Ledger, pages: Pages, *, secure: bool = False, clock: Clock = utc_now
-) -> list[PageRoute]:
-    """All routes of people. `secure`: the console is reached by https."""
-    return [*entrance.routes(database, ledger, pages, secure=secure, clock=clock)]
+def routes(ground: Ground, tellings: Sequence[Telling] = ()) -> list[PageRoute]:
+    """All routes of people. `tellings`: how the deeds of each room are told in the audit."""
+    return [
+        *entrance.routes(ground),
+        *account_pages.routes(ground),
+        *access_pages.routes(ground),
+        *members_pages.routes(ground),
+        *tokens_pages.routes(ground),
+        *audit_pages.routes(ground, [audit_pages.TELLING, *tellings]),
+    ]

@@ -17,7 +17,7 @@ from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId
 from steelyard.people.permissions import Role, roles_in
 from steelyard.store.database import Database
 from steelyard.web.place import Place
-from steelyard.web.viewer import ZONES, Preferences
+from steelyard.web.viewer import THEMES, ZONES, Preferences
 
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=14)
 COOKIE = "steelyard_session"
@@ -81,7 +81,8 @@ async def read_session(database: Database, token: str, now: datetime, noted: boo
     session, person, name, language, theme, zone, single_keys, expires_at, seen_at, memberships = found
     if noted and seen_at <= now - _NOTED_EVERY:
         expires_at = await _note(database, PersonId(person), session, now)
-    preferences = Preferences(language, theme, zone if zone in ZONES else "browser", single_keys)
+    chosen = theme if theme != THEMES[0] else ""  # as the system: the foot of the page may say otherwise
+    preferences = Preferences(language, chosen, zone if zone in ZONES else "browser", single_keys)
     return Known(session, PersonId(person), name, preferences, expires_at, memberships_in(memberships))
 
 

@@ -65,6 +65,52 @@ async def make_token(
     return (row[0] if row is not None else 0), secret
 
 
+class Listed(NamedTuple):
+    """An API token as its page lists it."""
+
+    token: int
+    person: PersonId
+    owner: str
+    name: str
+    permissions: tuple[Permission, ...]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it opens anything, as far as it goes by itself."""
+        return self.revoked_at is None and self.expires_at > now
+
+
+async def tokens_of(conn: AsyncConnection[Any], person: PersonId | None) -> list[Listed]:
+    """The tokens of `person` in the transaction's workspace, or everybody's; the last made first."""
+    rows = await (
+        await conn.execute(
+            "SELECT token, person, person.name, api_token.name, permissions, api_token.created_at, expires_at, used_at,"
+            " revoked_at FROM api_token JOIN person USING (person)"
+            " WHERE person = %(person)s OR %(person)s::bigint IS NULL ORDER BY token DESC",
+            {"person": person},
+        )
+    ).fetchall()
+    return [
+        Listed(token, PersonId(owner), called, name, _permissions(names), *times)
+        for token, owner, called, name, names, *times in rows
+    ]
+
+
+async def revoke(conn: AsyncConnection[Any], token: int, person: PersonId | None, now: datetime) -> PersonId | None:
+    """Ends a token, for good; whose it was. None where `person`, or for nobody anybody, has no such token."""
+    row = await (
+        await conn.execute(
+            "UPDATE api_token SET revoked_at = %(now)s WHERE token = %(token)s AND revoked_at IS NULL"
+            " AND (person = %(person)s OR %(person)s::bigint IS NULL) RETURNING person",
+            {"now": now, "token": token, "person": person},
+        )
+    ).fetchone()
+    return PersonId(row[0]) if row is not None else None
+
+
 async def read_token(database: Database, cell: CellId, token: str, now: datetime) -> Token:
     """Whose token it is. Raises TokenRefused: 421 for one of another cell, 401 for one that opens nothing."""
     parts = token.split(_SEPARATOR)
@@ -92,4 +138,9 @@ async def read_token(database: Database, cell: CellId, token: str, now: datetime
     membership = Membership(
         workspace, Place(name, region, workspace), zone, roles_in(roles), engineer and EngineerId(engineer)
     )
-    return Token(PersonId(person), membership, frozenset(each for each in Permission if each.value in names))
+    return Token(PersonId(person), membership, frozenset(_permissions(names)))
+
+
+def _permissions(names: Collection[str]) -> tuple[Permission, ...]:
+    """The permissions of these names; those that this release does not know open nothing."""
+    return tuple(each for each in Permission if each.value in names)

@@ -21,7 +21,7 @@ from served import serving
 from steelyard.adapters.intercom.signature import sign, verify
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.instants import Micros
-from steelyard.routing import ingest
+from steelyard.routing import bodies, ingest
 from steelyard.routing.connections import Unseal
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import LARGEST_BATCH, LARGEST_BODY, Ingest, Owner, Row
@@ -515,8 +515,8 @@ async def test_the_largest_body_goes_through(door: Door, workspace: WorkspaceId)
 async def test_strangers_can_make_it_hold_only_so_many_halves_and_so_long(
     door: Door, workspace: WorkspaceId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "SLOWEST_BODY", 0.3)
-    monkeypatch.setattr(ingest, "MOST_READING", 3)
+    monkeypatch.setattr(bodies, "SLOWEST_BODY", 0.3)
+    monkeypatch.setattr(bodies, "MOST_READING", 3)
 
     async def half(statuses: list[int]) -> None:
         parts = [{"type": "http.request", "body": b"{", "more_body": True}]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from steelyard.adapters.intercom.signature import sign, verify
+from steelyard.adapters.intercom.signature import sign, sign_canvas, verify, verify_canvas
 
 SECRETS = st.binary(min_size=1, max_size=100)
 
@@ -59,3 +59,22 @@ def test_other_spellings_are_false(change):
 
 def test_an_empty_secret_verifies_nothing():
     assert not verify(b"", b"body", sign(b"", b"body"))
+
+
+def test_a_published_vector_of_canvas_kit():
+    # RFC 4231, test case 2
+    known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert sign_canvas(b"Jefe", b"what do ya want for nothing?") == known
+
+
+@given(SECRETS, st.binary(), st.integers(0, 63), st.integers(0, 255))
+def test_what_is_signed_for_canvas_kit_verifies_and_nothing_else_does(
+    secret: bytes, body: bytes, place: int, byte: int
+):
+    header = bytearray(sign_canvas(secret, body).encode())
+    assert verify_canvas(secret, body, bytes(header))
+    assert not verify_canvas(secret, body, sign(secret, body)), "a webhook's signature is another"
+    assert not verify_canvas(b"", body, bytes(header))
+    same = header[place] == byte
+    header[place] = byte
+    assert verify_canvas(secret, body, bytes(header)) == same

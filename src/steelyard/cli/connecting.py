@@ -142,6 +142,7 @@ def _plain(connected: Connected) -> dict[str, Any]:
         "weight": known.weight,
         "teams": [each._asdict() for each in known.teams],
         "webhook": connected.webhook,
+        "canvas": list(connected.canvas),
         "topics": topics(),
         "permissions": PERMISSIONS,
     }
@@ -199,6 +200,10 @@ def _print_webhook(settings: Settings, connected: Connected) -> None:
         _line(f"\n  {kind}")
         out.print(Columns([f"    {each}" for each in names], column_first=True))
     _line(f"\nThe app needs these permissions: {', '.join(PERMISSIONS)}.")
+    _line("\nIf you like, Intercom's inbox shows topic, weight and why this engineer beside each conversation. In the")
+    _line("app's Canvas Kit, for the inbox, enter as the addresses of initialize and submit:")
+    for address in connected.canvas:
+        _line(f"  {address}")
 
 
 def _line(text: str) -> None:

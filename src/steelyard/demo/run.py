@@ -65,6 +65,7 @@ async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> 
             await _until(lambda: _knows_engineers(stage.database, workspace), "the worker read no teammates")
             await _tell_zones(stage.database, workspace, simulator)
             await simulator.sender.subscribe(f"{options.desk}/hooks/intercom/{options.cell}")
+            simulator.inbox_app.install(f"{options.desk}/canvas/{options.cell}")
             ready(simulator.base_url)
             await _live(simulator, written, options)
             await _until_quiet(stage.database, workspace, simulator)

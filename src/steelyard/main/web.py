@@ -1,4 +1,4 @@
-"""The web process: ingest before everything else, then the console."""
+"""The web process: what Intercom posts before everything else, then the console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from steelyard.adapters.intercom.signature import verify
+from steelyard.adapters.intercom.regions import region_of
+from steelyard.adapters.intercom.signature import verify, verify_canvas
 from steelyard.config import Settings
 from steelyard.jobs.processes import end_with_parent
 from steelyard.kit.ids import CellId, WorkspaceId
@@ -18,6 +19,8 @@ from steelyard.kit.metrics import Sample
 from steelyard.main.console import Site, console
 from steelyard.main.ground import now, unseal_with
 from steelyard.routing import store
+from steelyard.routing.canvas_app import PREFIX as CANVAS
+from steelyard.routing.canvas_app import CanvasApp
 from steelyard.routing.inbox import CellInbox
 from steelyard.routing.ingest import Ingest
 from steelyard.routing.metrics import METRICS as ROUTING_METRICS
@@ -35,7 +38,7 @@ Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], 
 
 @asynccontextmanager
 async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
-    """What the web process serves: ingest before everything else, then the console."""
+    """What the web process serves: what Intercom posts before everything else, then the console."""
     async with (
         Database.open(url, size=10, name="steelyard web") as database,
         aclosing(CellInbox(database, time.monotonic, unseal_with(settings.keys, WEB))) as inbox,
@@ -43,6 +46,7 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
         cell = CellId(settings.cell)
         hosts = {CellId(name): host for name, host in settings.cells.items()}
         ingest = Ingest(cell, hosts, inbox, verify)
+        canvas = CanvasApp(cell, hosts, database, inbox, verify_canvas, region_of, settings.console_url or "")
 
         async def changes(workspace: WorkspaceId) -> AsyncGenerator[None, None]:
             async for _ in database.listen(store.DESK, 2.0):
@@ -50,17 +54,19 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
 
         site = Site(cell, settings.keys, settings.console_url, settings.open_to_loopback, changes)
         pages = console(database, read_static(), site)
-        yield _front(ingest, pages, _web_vitals(database, settings, ingest))
+        yield _front(ingest, canvas, pages, _web_vitals(database, settings, ingest))
 
 
-def _front(ingest: Any, pages: Any, vitals: Vitals) -> Asgi:
-    """Webhooks go past everything that pages need."""
+def _front(ingest: Any, canvas: Any, pages: Any, vitals: Vitals) -> Asgi:
+    """What Intercom posts, which it signs, goes past everything that pages need."""
     metrics = Guard(vitals)
 
     def front(scope: Message, receive: Any, send: Any) -> Awaitable[None]:
         path: str = scope.get("path", "")
         if path.startswith("/hooks/") and scope["type"] == "http":
             return ingest(scope, receive, send)
+        if path.startswith(CANVAS) and scope["type"] == "http":
+            return canvas(scope, receive, send)
         if path in (LIVE, READY):
             return vitals(scope, receive, send)
         return (metrics if path == METRICS else pages)(scope, receive, send)

@@ -51,6 +51,8 @@ class Connected(NamedTuple):
     overview: Overview
     webhook: str
     """The address to enter in Intercom; only its path where the cell does not know under which name it is reached."""
+    canvas: tuple[str, str]
+    """The same of the inbox app: the addresses of initialize and submit."""
 
 
 def topics() -> dict[str, list[str]]:
@@ -85,8 +87,18 @@ async def connect(settings: Settings, asked: Asked, new_keys: bool, progress: Pr
                     raise StoreError(
                         f"the database went away ({type(error).__name__}): run this again, it goes on from there"
                     ) from None
-    webhook = f"{settings.public_url or ''}/hooks/intercom/{settings.cell}"
-    return Connected(found.workspace, found.me.app.name, asked.region, new, found.attributes, known, webhook)
+    public = settings.public_url or ""
+    webhook, canvas = f"{public}/hooks/intercom/{settings.cell}", f"{public}/canvas/{settings.cell}"
+    return Connected(
+        workspace=found.workspace,
+        name=found.me.app.name,
+        region=asked.region,
+        new=new,
+        attributes=found.attributes,
+        overview=known,
+        webhook=webhook,
+        canvas=(f"{canvas}/initialize", f"{canvas}/submit"),
+    )
 
 
 async def _check_name(database: Database, found: Found) -> None:

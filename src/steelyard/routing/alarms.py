@@ -22,18 +22,18 @@ class Words(NamedTuple):
 def words(kind: str, figures: Mapping[str, int], language: str) -> Words:
     """The words of an alarm; of one that only a newer release knows, its code."""
     write = _WRITERS.get(kind)
-    return write(figures, _messages(language)) if write is not None else Words(kind, "", "")
+    return write(figures, said_in(language)) if write is not None else Words(kind, "", "")
 
 
 def over(seconds: float, title: str, language: str) -> str:
     """That the alarm called `title` is over, after so many seconds."""
-    _ = _messages(language).gettext
+    _ = said_in(language).gettext
     return _("over after %(time)s: %(title)s") % {"time": span(seconds), "title": title}
 
 
 def name_of(kind: str, language: str) -> str:
     """What a kind of alarm is called in a list of them; its code for one that only a newer release knows."""
-    _ = _messages(language).gettext
+    _ = said_in(language).gettext
     names = {
         Kind.SILENCE: _("No webhooks come"),
         Kind.UNHANDLED: _("Webhooks wait to be handled"),
@@ -48,7 +48,7 @@ def name_of(kind: str, language: str) -> str:
 
 def test_words(language: str) -> Words:
     """What a test message says."""
-    _ = _messages(language).gettext
+    _ = said_in(language).gettext
     return Words(_("a test"), _("This is how an alarm arrives here. Nothing is wrong, nothing to do."), "")
 
 
@@ -62,7 +62,8 @@ def span(seconds: float) -> str:
 
 
 @lru_cache
-def _messages(language: str) -> NullTranslations:
+def said_in(language: str) -> NullTranslations:
+    """The messages of `language`, read once."""
     return messages(language)
 
 

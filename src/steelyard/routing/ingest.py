@@ -7,26 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from pydantic_core import from_json
 from structlog import get_logger
 
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.metrics import Histogram
+from steelyard.routing.bodies import Bodies, Receive, Scope, Send, answer, parsed
 from steelyard.store.database import advice_on
 
 LARGEST_BODY = 1 << 20
 """Bytes of a webhook that are read: 1 MiB."""
-
-MOST_READING = 64
-"""Bodies in several pieces that are read at once: with their size, what strangers can make us hold."""
-
-SLOWEST_BODY = 10.0
-"""Seconds in which a body has to be whole."""
 
 MOST_PENDING = 10_000
 """Webhooks that may wait for their commit."""
@@ -55,9 +48,6 @@ _SIGNATURE = b"x-hub-signature"
 _NOT_STORED = "not stored: send it again"
 _NOBODY = b"nobody's secret, so that an unknown app takes as long as a bad signature"
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Verify = Callable[[bytes, bytes, bytes], bool]
 """(secret, body, signature header) -> whether the signature is of that body."""
 
@@ -103,7 +93,7 @@ class Ingest:
         self._verify = verify
         self._pending: list[tuple[Row, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
-        self._reading = 0
+        self._bodies = Bodies(LARGEST_BODY)
         self._failed_at: float | None = None
         self.refused: Counter[int] = Counter()
         """Answers that are not those of stored webhooks, by status."""
@@ -134,16 +124,14 @@ class Ingest:
         message = await receive()
         body: bytes | None = message.get("body", b"")
         if message.get("more_body"):
-            if self._reading >= MOST_READING:
+            if self._bodies.full:
                 return await self._answer(send, 503, _NOT_STORED)
-            body = await self._read_rest(message, receive)
+            body = await self._bodies.rest(message, receive)
         if body is None or len(body) > LARGEST_BODY:
             return await self._answer(send, 413, "a webhook is 1 MiB at most")
         named = _named(body)
         if named is None:
-            return await _answer(
-                send, 400, "not a notification: JSON with app_id, id and topic, of 1 to 200 characters"
-            )
+            return await answer(send, 400, "not a notification: JSON with app_id, id and topic, of 1 to 200 characters")
         if len(self._pending) >= MOST_PENDING:
             return await self._answer(send, 503, _NOT_STORED)
         app_id, notification, topic = named
@@ -169,26 +157,9 @@ class Ingest:
             return await self._answer(send, 404, "no such cell")
         await self._answer(send, 421, f"this workspace lives in another cell: send to https://{host}{path}")
 
-    async def _read_rest(self, message: Mapping[str, Any], receive: Receive) -> bytes | None:
-        """The whole body that begins with `message`; None where it is too large. Half a body is no JSON."""
-        parts: list[bytes] = [message.get("body", b"")]
-        size = len(parts[0])
-        self._reading += 1
-        try:
-            async with asyncio.timeout(SLOWEST_BODY):
-                while message.get("more_body") and size <= LARGEST_BODY:
-                    message = await receive()
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-        except TimeoutError:
-            return b""
-        finally:
-            self._reading -= 1
-        return b"".join(parts) if size <= LARGEST_BODY else None
-
     async def _answer(self, send: Send, status: int, text: str = "", header: tuple[bytes, bytes] | None = None) -> None:
         self.refused[status] += 1
-        await _answer(send, status, text, header)
+        await answer(send, status, text, header)
 
     def trouble(self) -> str:
         """`inbox_failing` where webhooks could not be stored a moment ago, and none could be since; else empty."""
@@ -259,7 +230,7 @@ def _settle(batch: list[tuple[Row, asyncio.Future[None]]], error: Exception | No
 def _named(body: bytes) -> tuple[str, str, str] | None:
     """What a notification names: app id, its own id and its topic; None where it is none."""
     try:
-        whole = _parsed(body)
+        whole = parsed(body)
         app_id, topic, notification = whole["app_id"], whole["topic"], whole.get("id")
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -270,25 +241,8 @@ def _named(body: bytes) -> tuple[str, str, str] | None:
     return app_id, notification, topic
 
 
-def _parsed(body: bytes) -> Any:
-    """The JSON of `body`. Half an emoji, or more than 200 levels, is no reason to lose an event."""
-    try:
-        return from_json(body)
-    except ValueError:
-        return json.loads(body.decode())
-
-
 def _is_usable(text: object) -> bool:
     return isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable()
-
-
-async def _answer(send: Send, status: int, text: str = "", header: tuple[bytes, bytes] | None = None) -> None:
-    body = text.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    if header is not None:
-        headers.append(header)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 _OK_START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}

@@ -1,10 +1,13 @@
-"""Intercom's webhook signature: `X-Hub-Signature: sha1=<hex HMAC-SHA1 of the raw body under the client secret>`."""
+"""Intercom's signatures, each an HMAC of the raw body under the client secret, in hexadecimal digits.
+
+Webhooks carry `X-Hub-Signature: sha1=<HMAC-SHA1>`, requests of Canvas Kit `X-Body-Signature: <HMAC-SHA256>`.
+"""
 
 from hmac import compare_digest, digest
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """The header's value for `body`: `sha1=` and 40 lower-case hexadecimal digits."""
+    """The header's value for a webhook's `body`: `sha1=` and 40 lower-case hexadecimal digits."""
     return "sha1=" + digest(secret, body, "sha1").hex()
 
 
@@ -13,7 +16,21 @@ def verify(secret: bytes, body: bytes, header: str | bytes | None) -> bool:
 
     An empty secret verifies nothing: everybody knows it.
     """
+    return _is(sign(secret, body), secret, header)
+
+
+def sign_canvas(secret: bytes, body: bytes) -> str:
+    """The header's value for the `body` of a Canvas Kit request: 64 lower-case hexadecimal digits."""
+    return digest(secret, body, "sha256").hex()
+
+
+def verify_canvas(secret: bytes, body: bytes, header: str | bytes | None) -> bool:
+    """Whether `header` signs the `body` of a Canvas Kit request, as `verify` does for a webhook."""
+    return _is(sign_canvas(secret, body), secret, header)
+
+
+def _is(right: str, secret: bytes, header: str | bytes | None) -> bool:
     if not secret or not header:
         return False
     given = header.encode(errors="replace") if isinstance(header, str) else header
-    return compare_digest(given, sign(secret, body).encode())
+    return compare_digest(given, right.encode())

@@ -1,6 +1,8 @@
 """Running the simulation over HTTP, under /_simulator/: act as people, set faults, count what happened.
 
 POST /_simulator/conversations                 {body, subject?, language?, team?, tags?, attributes?, ...}
+POST /_simulator/conversations/{id}/inbox_app  {admin?, language?}: opens the inbox app beside it; with {press, canvas}
+                                               presses a button of it. The answer is the canvas
 POST /_simulator/conversations/{id}/{deed}     a deed of people.TO_CONVERSATIONS; {admin?} is who does it, else the lead
 POST /_simulator/admins                        {name, seat?, teams?}
 POST /_simulator/admins/{id}/{deed}            a deed of people.TO_ADMINS
@@ -13,6 +15,7 @@ POST /_simulator/plan                          {operation: [fault of calls or `f
                                                operation meet, in order; operations are those of rest.OPERATIONS
 POST /_simulator/limit                         {calls}: per window of ten seconds
 POST /_simulator/webhook                       {url}
+POST /_simulator/inbox_app                     {url}: where the inbox app is, without /initialize and /submit
 POST /_simulator/drain                         {seconds?}
 GET  /_simulator/admins | faults | plan (what is left of it) | record | summary
 """
@@ -28,6 +31,7 @@ from starlette.routing import BaseRoute, Route
 from steelyard.demo.intercom import count, people, staff
 from steelyard.demo.intercom.conversations import Actor
 from steelyard.demo.intercom.faults import Faults
+from steelyard.demo.intercom.inbox_app import InboxApp
 from steelyard.demo.intercom.limits import Limit
 from steelyard.demo.intercom.model import Json, Workspace
 from steelyard.demo.intercom.webhooks import Sender
@@ -43,6 +47,7 @@ class Board(NamedTuple):
     sender: Sender
     faults: Faults
     limit: Limit
+    inbox_app: InboxApp
 
 
 class Order(NamedTuple):
@@ -111,6 +116,19 @@ async def _subscribe(order: Order) -> Json:
     return {"head": await order.board.sender.subscribe(order.body["url"])}
 
 
+async def _install(order: Order) -> Json:
+    order.board.inbox_app.install(order.body["url"])
+    return {}
+
+
+async def _open_app(order: Order) -> Json:
+    board, body = order.board, order.body
+    admin, language = body.get("admin", board.workspace.owner), body.get("language", "en")
+    if "press" in body:
+        return await board.inbox_app.press(body["press"], body["canvas"], order.id, admin, language)
+    return await board.inbox_app.open(order.id, admin, language)
+
+
 async def _drain(order: Order) -> Json:
     drained = await order.board.sender.drain(min(float(order.body.get("seconds", 30)), LONGEST_DRAIN))
     return {"drained": drained, "unsettled": order.board.sender.unsettled}
@@ -138,6 +156,7 @@ async def _plan(order: Order) -> Json:
 
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/conversations", _begin),
+    ("POST", "/conversations/{id:int}/inbox_app", _open_app),
     ("POST", "/conversations/{id:int}/{deed}", _to_conversation),
     ("POST", "/admins", _hire),
     ("POST", "/admins/{id:int}/{deed}", _to_admin),
@@ -146,6 +165,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/plan", _set_plan),
     ("POST", "/limit", _set_limit),
     ("POST", "/webhook", _subscribe),
+    ("POST", "/inbox_app", _install),
     ("POST", "/drain", _drain),
     ("GET", "/admins", _admins),
     ("GET", "/record", _record),

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from steelyard.demo.intercom import control, conversations
 from steelyard.demo.intercom.faults import Faults
+from steelyard.demo.intercom.inbox_app import InboxApp
 from steelyard.demo.intercom.limits import Limit
 from steelyard.demo.intercom.model import Workspace
 from steelyard.demo.intercom.record import Record
@@ -65,6 +66,7 @@ class Simulator:
             record=self.record,
             publish=self.sender.publish,
         )
+        self.inbox_app = InboxApp(self.workspace, config.client_secret)
         settle(self.workspace, config.seed)
         self.app = application(
             self.workspace,
@@ -72,7 +74,7 @@ class Simulator:
             limit=self.limit,
             faults=self.faults,
             slow=config.timing.slow,
-            control=control.routes(control.Board(self.workspace, self.sender, self.faults, self.limit)),
+            control=control.routes(control.Board(self.workspace, self.sender, self.faults, self.limit, self.inbox_app)),
         )
 
 

@@ -52,6 +52,10 @@ class Jobs(Protocol):
         """Sets an engineer away, or back."""
         ...
 
+    async def read(self, conn: Connection, workspace: WorkspaceId, conversation: ConversationId) -> None:
+        """Reads a conversation from Intercom, known here or not."""
+        ...
+
 
 class Acts:
     """What people do in any workspace. `person` is None for this machine, where the console is open to it."""
@@ -115,6 +119,14 @@ class Acts:
             # Of one second, the later one has the greater id.
             await store.put_in_inbox(conn, workspace, ROTATION, [(f"rotation {at:020} {token_hex(4)}", told)])
         await self._database.notify(store.INBOX)
+
+    async def read(self, workspace: WorkspaceId, conversation: ConversationId, person: PersonId | None) -> Position:
+        """Has a conversation read from Intercom, known here or not; the position of the fact that says so."""
+        async with self._database.transaction(workspace) as conn:
+            fact = Fact("conversation.read_asked", self._clock(), conversation, None, person=person)
+            asked = await self._append(conn, workspace, fact)
+            await self._jobs.read(conn, workspace, conversation)
+        return asked
 
     async def change_switch(
         self, workspace: WorkspaceId, change: Change, person: PersonId | None

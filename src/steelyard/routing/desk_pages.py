@@ -16,7 +16,6 @@ from steelyard.people.permissions import Permission
 from steelyard.routing.desk import Desk
 from steelyard.routing.desk_cache import Desks
 from steelyard.routing.desk_parts import DeskParts
-from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import plain
 from steelyard.web.frames import Parts
@@ -42,9 +41,9 @@ class Shown(NamedTuple):
 class DeskPages:
     """What the desk's routes do."""
 
-    def __init__(self, database: Database, pages: Pages, changes: Changes, clock: Clock) -> None:
+    def __init__(self, desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> None:
         self._pages, self._changes, self._clock = pages, changes, clock
-        self._desks, self._parts = Desks(database), DeskParts(pages)
+        self._desks, self._parts = desks, DeskParts(pages)
         self.hub = Hub[Shown, Desk](self._load, self._parts.draw, self._changes_of, self._own)
 
     def home(self, request: Request) -> Response:
@@ -112,9 +111,9 @@ def _manner(request: Request) -> Manner:
     return Manner(language_of(request), viewer_of(request).zone)
 
 
-def routes(database: Database, pages: Pages, changes: Changes, clock: Clock) -> list[PageRoute]:
+def routes(desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> list[PageRoute]:
     """The desk's routes. `changes` tells when a desk has to be drawn again."""
-    room = DeskPages(database, pages, changes, clock)
+    room = DeskPages(desks, pages, changes, clock)
     return [
         PageRoute("/", room.home, Scope.CELL, SIGNED_IN),
         PageRoute("/desk", room.desk, Scope.WORKSPACE, Permission.SEE_DESK),

@@ -11,10 +11,12 @@ from steelyard.kit.instants import micros
 from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
 from steelyard.people.permissions import Permission as P
-from steelyard.routing import desk_pages, health_pages, shadow_pages
+from steelyard.routing import acts_pages, conversations_pages, desk_pages, health_pages, shadow_pages
 from steelyard.routing.acts import Acts
 from steelyard.routing.aside import Aside, read_aside, seqs_in, tried_in
+from steelyard.routing.conversations_pages import ConversationsPages
 from steelyard.routing.desk import read_place
+from steelyard.routing.desk_cache import Desks
 from steelyard.routing.entries import HEADER, Entry, read_entries
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
@@ -121,9 +123,12 @@ def routes(
     database: Database, pages: Pages, acts: Acts, changes: Changes = polled, clock: Clock = utc_now
 ) -> list[PageRoute]:
     """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
-    room = RoutingPages(database, pages, acts, clock)
+    room, desks = RoutingPages(database, pages, acts, clock), Desks(database)
+    conversations = ConversationsPages(database, pages, acts, desks, clock)
     return [
-        *desk_pages.routes(database, pages, changes, clock),
+        *desk_pages.routes(desks, pages, changes, clock),
+        *conversations_pages.routes(conversations),
+        *acts_pages.routes(database, pages, acts, conversations, desks, clock),
         PageRoute("/decisions", room.decisions, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions.json", room.decisions_data, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE, P.SEE_DESK),

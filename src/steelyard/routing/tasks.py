@@ -15,13 +15,16 @@ from steelyard.kit.ids import ConversationId, EngineerId, Position, WorkspaceId
 from steelyard.routing import store
 from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
+from steelyard.routing.readings import Asked
 from steelyard.routing.reconcile import Reconcile
+from steelyard.routing.tell import TELL, TELL_TEST
 from steelyard.store.database import Database
 
 DELIVER, READ = "deliver", "read"
 QUEUES = (DELIVER, READ)
 
-_MOVE, _SET_AWAY = "routing.move", "routing.set_away"
+_MOVE, _SET_AWAY, _READ_ONE = "routing.move", "routing.set_away", "routing.read_conversation"
+READ_ROSTER, READ_OPEN = "routing.read_roster", "routing.read_open_conversations"
 _PEOPLE_FIRST = 1
 """The priority of what a person waits for. So a move also comes before the delivery of a decision on its way."""
 
@@ -46,6 +49,24 @@ class ActJobs:
     ) -> None:
         """Defers setting an engineer away or back, in order for each of them, in `conn`'s transaction."""
         await self._defer(conn, _SET_AWAY, f"{workspace} engineer {engineer}", workspace, asked)
+
+    async def read(self, conn: AsyncConnection[Any], workspace: WorkspaceId, conversation: ConversationId) -> None:
+        """Defers the reading of a conversation, in `conn`'s transaction."""
+        job = self._app.configure_task(_READ_ONE, queue=READ, priority=_PEOPLE_FIRST, connection=conn)
+        await job.defer_async(workspace=str(workspace), conversation=int(conversation))
+
+    async def read_everything(self, conn: AsyncConnection[Any], workspace: WorkspaceId) -> None:
+        """Defers a deep reading of teammates, teams and all that is open, in `conn`'s transaction."""
+        place = str(workspace)
+        roster = self._app.configure_task(READ_ROSTER, queue=READ, lock=f"{place} roster", connection=conn)
+        await roster.defer_async(workspace=place)
+        conversations = self._app.configure_task(READ_OPEN, queue=READ, lock=f"{place} open", connection=conn)
+        await conversations.defer_async(workspace=place, asked=1)
+
+    async def tell_test(self, conn: AsyncConnection[Any], workspace: WorkspaceId, notification: int) -> None:
+        """Defers a test message to an address, in `conn`'s transaction."""
+        job = self._app.configure_task(TELL_TEST, queue=TELL, connection=conn)
+        await job.defer_async(workspace=str(workspace), notification=notification)
 
     async def _defer(
         self, conn: AsyncConnection[Any], task: str, lock: str, workspace: WorkspaceId, asked: Position
@@ -75,17 +96,18 @@ class RoutingJobs:
             async with database.transaction(WorkspaceId(workspace)) as conn:
                 await self.read_roster(conn, WorkspaceId(workspace))
 
-        @app.task(name="routing.read_conversation", queue=READ, retry=Retry(10))
+        @app.task(name=_READ_ONE, queue=READ, retry=Retry(10))
         async def read_conversation(workspace: str, conversation: int) -> None:
             await reconcile.conversation(WorkspaceId(workspace), ConversationId(conversation))
 
-        @app.task(name="routing.read_roster", queue=READ, retry=Retry(10))
+        @app.task(name=READ_ROSTER, queue=READ, retry=Retry(10))
         async def read_roster(workspace: str) -> None:
             await reconcile.roster(WorkspaceId(workspace))
 
-        @app.task(name="routing.read_open_conversations", queue=READ, retry=Retry(10))
-        async def read_open_conversations(workspace: str, at_start: int = 0) -> None:
-            await reconcile.open_conversations(WorkspaceId(workspace), "start" if at_start else "schedule")
+        @app.task(name=READ_OPEN, queue=READ, retry=Retry(10))
+        async def read_open_conversations(workspace: str, at_start: int = 0, asked: int = 0) -> None:
+            why: Asked = "asked" if asked else "start" if at_start else "schedule"
+            await reconcile.open_conversations(WorkspaceId(workspace), why)
 
         @app.task(name="routing.keep_snapshot", queue=READ, retry=Retry(10))
         async def keep_snapshot(workspace: str) -> None:

@@ -2,60 +2,30 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from psycopg import AsyncConnection
 
 from steelyard.kit.errors import PolicyError, ReplayError
-from steelyard.kit.ids import Position, TopicId, WorkspaceId
+from steelyard.kit.ids import Position, WorkspaceId
 from steelyard.kit.instants import Micros, moment
 from steelyard.routing import codec
-from steelyard.routing.desk import Carried, read_place, weights
+from steelyard.routing.asked import Asked, read_asked
+from steelyard.routing.desk import Block, Carried, gather, read_place, weights
 from steelyard.routing.entries import Entry, read_entries
 from steelyard.routing.explain import Explanation
-from steelyard.routing.labels import Label, Person, Reason, label_of, read_policies, reason_of
-from steelyard.routing.model import Candidate, Match
+from steelyard.routing.labels import Person, Reason, label_of, read_policies, reason_of
+from steelyard.routing.model import Candidate
 from steelyard.routing.policy import Policy
 from steelyard.routing.replay import explain
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
 from steelyard.web.charts import Scale, Weight, scale_for
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 _NEVER = moment(Micros(0))
-
-
-class Segment(NamedTuple):
-    """A stretch of a text, and whether a rule matched it."""
-
-    text: str
-    marked: bool
-
-
-class Question(NamedTuple):
-    """What the customer wrote, while it is kept."""
-
-    contact: str
-    subject: tuple[Segment, ...]
-    body: tuple[Segment, ...]
-
-
-class Words(NamedTuple):
-    """What one rule looked for and found. `field`: where, if not in the text itself."""
-
-    text: str
-    field: Literal["", "tag", "attribute", "language"]
-
-
-class Topic(NamedTuple):
-    """A topic that matched: the words that spoke for it and their points."""
-
-    label: Label
-    words: tuple[Words, ...]
-    points: int
-    chosen: bool
 
 
 class Standing(NamedTuple):
@@ -66,12 +36,12 @@ class Standing(NamedTuple):
     capacity: float
     score: float
     last_assigned: datetime | None
-    carried: tuple[Carried, ...]
+    blocks: tuple[Block, ...]
     winner: bool
 
-    def weights(self, language: str) -> list[Weight]:
-        """Their rail as it was."""
-        return weights(self.carried, language)
+    def weights(self, language: str, families: Mapping[str, str]) -> list[Weight]:
+        """Their rail as it was; `families` are the names of families in `language`."""
+        return weights(self.blocks, language, families)
 
 
 class Excluded(NamedTuple):
@@ -106,8 +76,7 @@ class Why(NamedTuple):
     place: Place
     entry: Entry
     team: str
-    question: Question | None
-    topics: tuple[Topic, ...]
+    asked: Asked
     replay: Replay | None
     problem: str
     policy: str
@@ -147,8 +116,8 @@ def _seniority(standing: Standing) -> tuple[datetime, int]:
     return standing.last_assigned or _NEVER, standing.person.id
 
 
-async def read_why(database: Database, workspace: WorkspaceId, number: int) -> Why | None:
-    """The decision `number`; None where this workspace has no such decision."""
+async def read_why(database: Database, workspace: WorkspaceId, number: int, *, reads: bool) -> Why | None:
+    """The decision `number`; None where this workspace has no such decision. `reads`: as in `read_asked`."""
     async with database.transaction(workspace) as connection:
         entries = await read_entries(connection, 1, before=number + 1)
         if not entries or entries[0].number != number:
@@ -156,19 +125,18 @@ async def read_why(database: Database, workspace: WorkspaceId, number: int) -> W
         entry = entries[0]
         record = await _record(connection, number)
         policy = (await read_policies(connection, [record["policy"]])).get(record["policy"])
-        question = await _text(connection, entry.conversation)
+        about = entry.label.topic, codec.matches(record["matches"]), policy
+        asked = await read_asked(connection, entry.conversation, about, reads=reads)
         names = {
             row["engineer"]: row["name"] for row in await rows(connection, "SELECT engineer, name FROM teammate_name")
         }
         place = await read_place(connection, workspace)
     replay, problem = await _replayed(database, workspace, Position(number), names, policy)
-    matches = codec.matches(record["matches"])
     return Why(
         place=place,
         entry=entry,
         team=(record["team_name"] or str(record["team"])) if record["team"] else "",
-        question=_question(question, matches) if question else None,
-        topics=_topics(matches, entry.label.topic, question, policy),
+        asked=asked,
         replay=replay,
         problem=problem,
         policy=record["policy"],
@@ -190,12 +158,6 @@ async def _record(connection: AsyncConnection[Any], number: int) -> dict[str, An
     )
     assert found is not None, "read in the same transaction"  # noqa: S101
     return found
-
-
-async def _text(connection: AsyncConnection[Any], conversation: int) -> dict[str, Any] | None:
-    return await one(
-        connection, "SELECT subject, body, contact FROM conversation_text WHERE conversation = %s", [conversation]
-    )
 
 
 async def _replayed(
@@ -227,7 +189,7 @@ def _standing(
         capacity=capacity,
         score=candidate.load / capacity,
         last_assigned=moment(candidate.last_assigned) if candidate.last_assigned else None,
-        carried=tuple(Carried(each.id, label_of(each.topic, policy), each.weight) for each in carried),
+        blocks=gather([Carried(each.id, label_of(each.topic, policy), each.weight) for each in carried]),
         winner=winner,
     )
 
@@ -240,63 +202,3 @@ def _excluded(candidates: Iterable[Candidate], names: Mapping[int, str]) -> tupl
             groups[reason].append(Person(each.engineer, names.get(each.engineer, "")))
     found = [Excluded(reason, tuple(people)) for reason, people in groups.items()]
     return tuple(sorted(found, key=lambda each: (-len(each.people), each.reason)))
-
-
-def _question(text: Mapping[str, Any], matches: Sequence[Match]) -> Question:
-    def marked(field: str) -> tuple[Segment, ...]:
-        return segments(text[field], [(each.start, each.end) for each in matches if each.field == field])
-
-    return Question(text["contact"], marked("subject"), marked("body"))
-
-
-def segments(text: str, spans: Iterable[tuple[int, int]]) -> tuple[Segment, ...]:
-    """`text` cut where marks begin and end. Overlapping spans are one mark; one outside the text is none."""
-    found: list[Segment] = []
-    at = 0
-    for start, end in sorted(spans):
-        start, end = max(start, at), min(end, len(text))
-        if start >= end:
-            continue
-        if start > at:
-            found.append(Segment(text[at:start], marked=False))
-        if found and found[-1].marked and start == at:
-            found[-1] = Segment(found[-1].text + text[start:end], marked=True)
-        else:
-            found.append(Segment(text[start:end], marked=True))
-        at = end
-    return (*found, Segment(text[at:], marked=False)) if at < len(text) else tuple(found)
-
-
-def _topics(
-    matches: Sequence[Match], chosen: str, text: Mapping[str, Any] | None, policy: Policy | None
-) -> tuple[Topic, ...]:
-    """Every topic that matched, the one it is about first, then by points."""
-    groups: dict[TopicId, list[Match]] = defaultdict(list)
-    for each in matches:
-        groups[each.topic].append(each)
-    found = [
-        Topic(
-            label_of(topic, policy),
-            tuple(dict.fromkeys(_words(each, text, policy) for each in group)),
-            sum(each.points for each in group),
-            topic == chosen,
-        )
-        for topic, group in groups.items()
-    ]
-    return tuple(sorted(found, key=lambda each: (not each.chosen, -each.points, each.label.topic)))
-
-
-def _words(match: Match, text: Mapping[str, Any] | None, policy: Policy | None) -> Words:
-    """The customer's own words while they are kept, else the rule's."""
-    if match.field in ("subject", "body"):
-        own = text[match.field][match.start : match.end] if text is not None else ""
-        return Words(own or _phrase(match, policy), "")
-    field: Literal["tag", "attribute", "language"] = "tag"
-    if match.field in ("attribute", "language"):
-        field = match.field
-    return Words(_phrase(match, policy), field)
-
-
-def _phrase(match: Match, policy: Policy | None) -> str:
-    rule = policy.rules.get(match.rule) if policy is not None else None
-    return rule.phrase if rule is not None else match.rule

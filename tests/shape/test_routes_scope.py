@@ -10,6 +10,8 @@ from steelyard.people.permissions import Permission
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 from steelyard.web.static import read_static
 
+GUIDE = {"/styleguide", "/styleguide.csv", "/styleguide.json", "/styleguide/fragment", "/styleguide/log"}
+"""The parts of the console with made-up words in them: nobody's data."""
 NO_DATABASE = cast(Any, None)
 
 
@@ -25,7 +27,7 @@ def test_every_route_says_whose_data_it_shows() -> None:
     shown = {route.path: route.shows for route in found}
     assert shown["/desk"] is Scope.WORKSPACE
     assert shown["/enter"] is Scope.CELL
-    assert {path for path, scope in shown.items() if scope is Scope.GLOBAL} == {"/static/{version}/{name:path}"}
+    assert {path for path, scope in shown.items() if scope is Scope.GLOBAL} == GUIDE | {"/static/{version}/{name:path}"}
 
 
 def test_every_route_says_what_opens_it() -> None:
@@ -33,7 +35,7 @@ def test_every_route_says_what_opens_it() -> None:
     known = {OPEN, SIGNED_IN, *Permission}
     assert [route.path for route in found if route.needs not in known] == []
     opened = {route.path for route in found if route.needs == OPEN}
-    assert opened == {"/static/{version}/{name:path}", "/sign-in", "/sign-in/as", "/enter"}
+    assert opened == GUIDE | {"/static/{version}/{name:path}", "/sign-in", "/sign-in/as", "/enter"}
     # What one may do is told to whoever is a member; everything else of a workspace takes a permission.
     loose = {route.path for route in found if route.shows is Scope.WORKSPACE and route.needs in (OPEN, SIGNED_IN)}
     assert loose == {"/access", "/access.csv", "/access.json"}

@@ -12,12 +12,14 @@ from starlette.types import ASGIApp
 from steelyard.kit.ids import CellId
 from steelyard.main.ground import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
-from steelyard.people.gate import Gate
+from steelyard.people.gate import Gate, standing_of
 from steelyard.people.ground import Ground
 from steelyard.routing import pages as routing_pages
+from steelyard.routing.search import searchers
 from steelyard.routing.teammates import read_teammates
 from steelyard.routing.telling import TELLING
 from steelyard.store.database import Database
+from steelyard.web import search, styleguide
 from steelyard.web.console import Clock, create_console, utc_now
 from steelyard.web.guard import LOOPBACK_NAMES
 from steelyard.web.pages import Pages
@@ -58,6 +60,8 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
             TELLINGS,
         ),
         *routing_pages.routes(database, pages, acts(database), site.changes, site.clock),
+        *search.routes(pages, searchers(database), lambda request: standing_of(request).workspace),
+        *styleguide.routes(pages),
     ]
 
 

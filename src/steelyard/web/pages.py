@@ -26,6 +26,8 @@ from steelyard.web.viewer import THEMES, Viewer, viewer_of
 _YEAR = 365 * 24 * 3600
 _TOLD = ("done", "was")
 """What an address says was just done: it is not part of any other address."""
+_NOTHING_OF_IT = frozenset({401, 403, 404, 410, 500})
+"""What a page in place of another's part answers by a word, not by the whole of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,6 @@ class Shell:
     viewer: Viewer
     bare: bool = False
     """Whether the page is drawn without its frame, to stand in another one."""
-
-    @property
-    def frame(self) -> str:
-        """What a page extends that may stand in another one."""
-        return "web/bare.html" if self.bare else "web/base.html"
 
     def may(self, permission: str) -> bool:
         """Whether the viewer has a permission: what they may not do is not offered."""
@@ -120,6 +117,8 @@ class Pages:
         language, theme = language_of(request), theme_of(request)
         query, bare = dict(request.query_params), request.headers.get("hx-request") == "true"
         shell = Shell(request.url.path, query, language, theme, place or viewer.place, viewer, bare)
+        if bare and status in _NOTHING_OF_IT:
+            template, context = "web/left_out.html", {"code": status}
         response = HTMLResponse(self.draw(template, language, zone=viewer.zone, shell=shell, **context), status)
         for name, chosen, allowed in (("lang", shell.language, LANGUAGES), ("theme", shell.theme, THEMES)):
             if request.query_params.get(name) in allowed:

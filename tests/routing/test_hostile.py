@@ -28,7 +28,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     POLICY: {"policy": "a" * 64},
     SWITCH: {"routed": None, "paused": False, "person": 5},
     GO_ON: {},
-    ROTATION: {"engineer": 1, "resting": True, "person": 5},
+    ROTATION: {"engineer": 3, "resting": False, "person": 5},  # the good ones need the two that there are
     AWAY_REFUSED: {"asked": 3, "engineer": 1, "away": True, "reason": "parameter_invalid"},
 }
 LARGEST = 2**63 - 1

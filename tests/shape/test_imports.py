@@ -8,7 +8,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 ROUTING = ROOT / "src" / "steelyard" / "routing"
 # What the flow's pure stages are called (DESIGN: the pure core). Everything else of the room may do I/O.
 DOES_IO = {
-    "alarms", "aside", "bodies", "calls", "canvas", "canvas_app", "canvas_words", "connections", "decisions", "deliver", "desk", "entries", "fault", "health_page",
+    "acts", "alarms", "aside", "bodies", "calls", "canvas", "canvas_app", "canvas_words", "connections", "decisions", "deeds", "deliver", "desk", "entries", "fault", "health_page",
     "health_pages", "inbox", "ingest", "labels", "metrics", "notifications", "pages", "readings", "ready", "reconcile", "replay",
     "router", "rows", "shadow", "shadow_pages", "store", "switch", "switch_page", "tasks", "tell", "watch", "why",
     "work",

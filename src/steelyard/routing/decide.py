@@ -111,10 +111,7 @@ def decide(state: State, seen: Seen, known: Conversation | None, scale: Scale, n
         case SeenWaiting():
             changes = Changes(())
         case SeenSwitch():
-            data: dict[str, object] = {"switch": seen.switch}
-            fact = _record(state, "routing.switched", _micros(seen.at), None, None, data, seen.person)
-            state.put_switch(seen.switch)
-            changes = Changes((fact,))
+            changes = _take_switch(state, seen)
     if changes.late or not state.standings:
         return changes
     return _choose_for(state, changes, state.waiting_in_order(), scale.policy, now)
@@ -201,6 +198,13 @@ def _take_move(state: State, seen: SeenMove, known: Conversation | None, scale: 
 def _take_refusal(state: State, seen: SeenRefusal) -> Changes:
     data: dict[str, object] = {"asked": seen.asked, "away": seen.away, "reason": seen.reason}
     return Changes((_record(state, "engineer.away_refused", _micros(seen.at), None, seen.engineer, data),))
+
+
+def _take_switch(state: State, seen: SeenSwitch) -> Changes:
+    data: dict[str, object] = {"switch": seen.switch}
+    fact = _record(state, "routing.switched", _micros(seen.at), None, None, data, seen.person)
+    state.put_switch(seen.switch)
+    return Changes((fact,))
 
 
 def _take_engineer(state: State, seen: SeenEngineer) -> Changes:

@@ -6,7 +6,7 @@ desk_floor.py keeps them in step with what happens, desk_cache.py reads it, desk
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from psycopg import AsyncConnection
 
@@ -197,17 +197,17 @@ class Desk(NamedTuple):
 
 
 def gather(carried: Sequence[Carried]) -> tuple[Block, ...]:
-    """What is drawn of a rail: its conversations one by one, else those of each family together, in place of its first.
+    """What is drawn of a rail: its conversations one by one, else each family as one, always in the same order.
 
     At most MOST_SINGLE blocks, however many there are.
     """
     if len(carried) <= MOST_SINGLE:
         return tuple(Block(each.conversation, each.label, each.label.family, each.weight, 1) for each in carried)
-    sums: dict[Family, tuple[int, int]] = {}
+    sums: dict[Family, tuple[int, int]] = dict.fromkeys(get_args(Family), (0, 0))
     for each in carried:
-        weight, number = sums.get(each.label.family, (0, 0))
+        weight, number = sums[each.label.family]
         sums[each.label.family] = weight + each.weight, number + 1
-    return tuple(Block(None, None, family, weight, number) for family, (weight, number) in sums.items())
+    return tuple(Block(None, None, family, *sum) for family, sum in sums.items() if sum[1])
 
 
 def weights(blocks: Iterable[Block], language: str, families: Mapping[str, str]) -> list[Weight]:

@@ -24,6 +24,7 @@ from steelyard.kit.errors import ConfigError
 from steelyard.operations import connecting
 from steelyard.operations.checking import PERMISSIONS, Asked, shown
 from steelyard.operations.connecting import Connected, topics
+from steelyard.operations.people import console_of
 from steelyard.routing.switch import assigns_itself, way_of
 
 connect_app = typer.Typer(help="Connect a workspace to this cell.", no_args_is_help=True)
@@ -165,7 +166,14 @@ def _print(settings: Settings, connected: Connected) -> None:
         _line("\nIts token and client secret are renewed; which teams are on, and its policy, are as they were.")
     _print_balanced(connected)
     _print_webhook(settings, connected)
-    _line("\nNext: `steelyard link` opens the desk. When it convinces you: `steelyard switch on`, team by team.")
+    if connected.link:
+        _line(
+            "\nNext: open this link within the hour. It makes you the workspace's administrator, who invites the others."
+        )
+        _line(f"  {connected.link}")
+        _line("`steelyard link` makes another one. When the desk convinces you: `steelyard switch on`, team by team.")
+    else:
+        _line(f"\nNext: look at the desk, {console_of(settings)}/desk. When it convinces you: `steelyard switch on`.")
 
 
 def _print_attributes(connected: Connected) -> None:

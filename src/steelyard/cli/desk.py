@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -15,17 +13,6 @@ from steelyard.operations import desk
 
 policy_app = typer.Typer(help="The policy: how to weigh, and whom to choose.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
-
-
-@app.command()
-def link(
-    address: Annotated[
-        str | None, typer.Option("--for", help="Somebody's e-mail address: they choose a new password.")
-    ] = None,
-    workspace: InWorkspace = None,
-) -> None:
-    """Print a link that works once, for an hour: whoever opens it becomes an administrator, or chooses a password."""
-    sys.stdout.write(f"{run(desk.new_link(config.load(), workspace, address))}\n")
 
 
 @policy_app.command("check")

@@ -53,6 +53,8 @@ class Stage(NamedTuple):
     """Makes the workspace, as an operator would."""
     processes: AbstractAsyncContextManager[None]
     """Web and worker, running inside."""
+    settle: Callable[[WorkspaceId], Awaitable[None]]
+    """Lets people in, once the teammates that they are in Intercom are known."""
 
 
 async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> dict[str, Any]:
@@ -64,6 +66,7 @@ async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> 
             await _until(lambda: _answers(options.desk), "the web process does not answer")
             await _until(lambda: _knows_engineers(stage.database, workspace), "the worker read no teammates")
             await _tell_zones(stage.database, workspace, simulator)
+            await stage.settle(workspace)
             await simulator.sender.subscribe(f"{options.desk}/hooks/intercom/{options.cell}")
             simulator.inbox_app.install(f"{options.desk}/canvas/{options.cell}")
             ready(simulator.base_url)

@@ -17,6 +17,7 @@ from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
 from steelyard.kit.instants import SECOND
 from steelyard.operations.checking import Asked, Found, address, check_secrets, look, make_attributes
 from steelyard.operations.database import ready_database
+from steelyard.operations.people import link_for_first
 from steelyard.operations.secrets import key_files, make_ready
 from steelyard.routing.connections import Link, Overview, other_of_app, overview, unhandled, write_link
 from steelyard.routing.receive import TOPICS
@@ -53,6 +54,8 @@ class Connected(NamedTuple):
     """The address to enter in Intercom; only its path where the cell does not know under which name it is reached."""
     canvas: tuple[str, str]
     """The same of the inbox app: the addresses of initialize and submit."""
+    link: str = ""
+    """Where somebody becomes its administrator; empty where it has one."""
 
 
 def topics() -> dict[str, list[str]]:
@@ -83,6 +86,7 @@ async def connect(settings: Settings, asked: Asked, new_keys: bool, progress: Pr
                     await make_attributes(intercom)
                     new = await _store(database, settings, _link(found, asked, api_url), ())
                     known = await _read_and_weigh(database, url, settings, found, progress)
+                    link = await link_for_first(database, settings, found.workspace)
                 except psycopg.OperationalError as error:
                     raise StoreError(
                         f"the database went away ({type(error).__name__}): run this again, it goes on from there"
@@ -98,6 +102,7 @@ async def connect(settings: Settings, asked: Asked, new_keys: bool, progress: Pr
         overview=known,
         webhook=webhook,
         canvas=(f"{canvas}/initialize", f"{canvas}/submit"),
+        link=link,
     )
 
 

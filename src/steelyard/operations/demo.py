@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple
 
+from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
@@ -16,7 +19,12 @@ from steelyard.operations.checking import make_attributes
 from steelyard.operations.connecting import store_workspace
 from steelyard.operations.database import own_server
 from steelyard.operations.serving import processes
+from steelyard.people.accounts import write_password
+from steelyard.people.members import Staff
+from steelyard.people.passwords import hashed
+from steelyard.people.permissions import Role
 from steelyard.routing.connections import Link
+from steelyard.routing.teammates import read_teammates
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP
 from steelyard.store.keys import WEB, WORKER, key_file, make_first_key
@@ -50,8 +58,36 @@ async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Calla
         async def connect(simulator: Simulator) -> WorkspaceId:
             return await connect_simulated(database, settings, simulator)
 
-        stage = demonstration.Stage(database, connect, processes(environment))
+        async def settle(workspace: WorkspaceId) -> None:
+            await let_people_in(database, workspace)
+
+        stage = demonstration.Stage(database, connect, processes(environment), settle)
         return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
+
+
+async def let_people_in(database: Database, workspace: WorkspaceId) -> None:
+    """One of each role, and engineers who are teammates in Intercom. Nobody knows their passwords."""
+    staff, now, stored = Staff(database, main.ledger(), read_teammates), datetime.now(UTC), await hashed(token_hex())
+    async with database.transaction(workspace) as conn:
+        engineers = [each for each in await read_teammates(conn) if each.here]
+    chosen = [(name, (role,), None) for name, role in _DEMO_PEOPLE] + [
+        (each.name, (Role.ENGINEER,), each.engineer) for each in engineers[:_DEMO_ENGINEERS]
+    ]
+    for number, (name, roles, engineer) in enumerate(chosen, start=1):
+        person = (await staff.invite(workspace, name, f"demo{number}@example.test", roles, None, now)).person
+        async with database.person(person) as conn:
+            await write_password(conn, person, stored)
+        if engineer is not None:
+            await staff.link_engineer(workspace, person, engineer, None, now)
+
+
+_DEMO_PEOPLE = (
+    ("Ada Quinn", Role.ADMINISTRATOR),
+    ("Ludovic Marchand", Role.LEAD),
+    ("Hana Mori", Role.AUTHOR),
+    ("Oskar Lund", Role.OPERATOR),
+)
+_DEMO_ENGINEERS = 4
 
 
 async def connect_simulated(database: Database, settings: Settings, simulator: Simulator) -> WorkspaceId:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from steelyard import main
@@ -10,22 +9,7 @@ from steelyard.config import Settings
 from steelyard.kit.errors import PolicyError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.database import named, opened
-from steelyard.people.links import make_link
-from steelyard.people.members import member_of_address
 from steelyard.routing.policy import Policy, parse
-
-
-async def new_link(settings: Settings, wanted: str | None, address: str | None) -> str:
-    """The address of a fresh one-time link: for somebody new to become an administrator, or to choose a password.
-
-    Raises ConfigError for a workspace or an address that is not there.
-    """
-    async with opened(settings, "link") as database:
-        workspace = await named(database, settings.cell, wanted)
-        async with database.transaction(workspace) as conn:
-            person = await member_of_address(conn, address) if address is not None else None
-            token = await make_link(conn, workspace, person, None, datetime.now(UTC))
-    return f"{settings.console_url or f'http://{settings.host}:{settings.port}'}/enter?token={token}"
 
 
 def read_policy(file: Path) -> Policy:

@@ -14,6 +14,7 @@ from steelyard.config import Settings, to_environment
 from steelyard.jobs.processes import keep_running, run
 from steelyard.kit.errors import StoreError
 from steelyard.operations.database import OwnServer, ready_database
+from steelyard.operations.people import links_for_first
 
 _LOOK_AT_DATABASE_EVERY = 1.0
 
@@ -32,6 +33,10 @@ def serve(settings: Settings, role: str) -> None:
 
 async def _all(settings: Settings, environment: Mapping[str, str], server: OwnServer | None) -> None:
     sys.stderr.write(f"Steelyard serves cell {settings.cell} on http://{settings.host}:{settings.port}/\n")
+    # On a terminal alone: what goes to a log stays there, and a link in it would open to whoever reads logs.
+    if sys.stderr.isatty():
+        for workspace, link in (await links_for_first(environment["DATABASE_URL"], settings)).items():
+            sys.stderr.write(f"Nobody administers {workspace} yet. Open this link within the hour to do so: {link}\n")
     async with processes(environment):
         if server is None:
             await asyncio.Event().wait()

@@ -1,0 +1,95 @@
+"""What is one's own: preferences, the password, and the browsers one is signed in with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from conftest import Town
+from signing_in import PASSWORD, MakeClient
+
+Enter = Callable[..., Awaitable[httpx.AsyncClient]]
+WISHES = {"name": "Ada Quinn", "language": "fr", "theme": "dark", "zone": "utc", "single_keys": "on"}
+NEW = "carry what you have weighed"
+
+
+async def test_preferences_are_followed_by_every_page(enter: Enter) -> None:
+    client = await enter("lead")
+    answer = await client.post("/account", data=WISHES)
+    assert answer.headers["location"] == "/account?done=kept"
+    page = await client.get("/access", headers={"Accept-Language": "en"})
+    assert '<html lang="fr" data-theme="dark"' in page.text
+    assert (await client.get("/account.json")).json()["preferences"]["zone"] == "utc"
+    keyless = {name: value for name, value in WISHES.items() if name != "single_keys"}
+    await client.post("/account", data=keyless)
+    assert (await client.get("/account.json")).json()["preferences"]["single_keys"] is False
+
+
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"theme": "plaid"}, {"zone": "Mars/Crater"}, {"language": "xx"}])
+async def test_a_wish_that_cannot_be_is_refused_and_the_others_kept(enter: Enter, wrong: dict[str, str]) -> None:
+    client = await enter("lead")
+    page = await client.post("/account", data=WISHES | wrong)
+    assert page.status_code == 422
+    assert (await client.get("/account.json")).json()["name"] == "Lead"
+
+
+async def test_a_password_changes_with_the_old_one_and_ends_other_sessions(
+    enter: Enter, town: Town, make_client: MakeClient
+) -> None:
+    client, other = await enter("lead"), await enter("lead")
+    answer = await client.post("/account/password", data={"old": PASSWORD, "password": NEW})
+    assert answer.status_code == 303
+    assert (await client.get("/access")).status_code == 200
+    assert (await other.get("/access")).status_code == 401
+    for password, status in ((PASSWORD, 401), (NEW, 303)):
+        signed = await make_client().post("/sign-in", data={"address": "lead@example.com", "password": password})
+        assert signed.status_code == status
+    assert town.facts("person.password_chosen")
+
+
+async def test_guessing_the_old_password_has_to_wait(enter: Enter) -> None:
+    client = await enter("lead")
+    guesses = [
+        (await client.post("/account/password", data={"old": f"guess {number}", "password": NEW})).status_code
+        for number in range(8)
+    ]
+    assert guesses == [422] * 6 + [429] * 2
+    right = await client.post("/account/password", data={"old": PASSWORD, "password": NEW})
+    assert right.status_code == 429
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 201, "aaaaaaaaaaaaaaaa", "lead lead lead lead"])
+async def test_a_bad_password_is_refused(enter: Enter, password: str) -> None:
+    page = await (await enter("lead")).post("/account/password", data={"old": PASSWORD, "password": password})
+    assert page.status_code == 422
+    assert password not in page.text.replace("Lead", "").replace("lead@example.com", "") or password == "short"
+
+
+async def test_sessions_end_one_by_one_and_all_at_once(enter: Enter, town: Town) -> None:
+    clients = [await enter("lead") for _ in range(4)]
+    first, second, *_ = clients
+    listed = (await first.get("/account.json")).json()
+    assert len(listed["sessions"]) == 4
+    number = (await second.get("/account.json")).json()["session"]
+    await first.post("/account/sessions", data={"session": str(number)})
+    assert [(await each.get("/access")).status_code for each in clients] == [200, 401, 200, 200]
+    await first.post("/account/sessions", data={"session": "others"})
+    assert [(await each.get("/access")).status_code for each in clients] == [200, 401, 401, 401]
+    assert [data["count"] for _, _, data in town.facts("person.sessions_ended")] == [1, 2]
+
+
+async def test_nobody_ends_anothers_session(enter: Enter) -> None:
+    mine, theirs = await enter("administrator"), await enter("lead")
+    number = (await theirs.get("/account.json")).json()["session"]
+    await mine.post("/account/sessions", data={"session": str(number)})
+    assert (await theirs.get("/access")).status_code == 200
+    assert (await mine.post("/account/sessions", data={"session": "x"})).status_code == 400
+
+
+async def test_this_machine_has_no_account(make_client: MakeClient, town: Town) -> None:
+    client = make_client("127.0.0.1", open_to_loopback=True)
+    assert (await client.get("/account")).headers["location"] == "/sign-in?next=/account"
+    for path in ("/account", "/account/password", "/account/sessions"):
+        assert (await client.post(path, data=WISHES)).status_code == 404

@@ -11,7 +11,6 @@ import pytest
 from payloads import notification
 from procrastinate.jobs import Job
 
-from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.errors import RateLimited
 from steelyard.demo.intercom import Config, Simulator, conversations, people, running, staff
@@ -424,7 +423,7 @@ async def test_the_first_assignment_tells_how_intercom_marks_our_own(stage: Stag
 
 
 async def test_a_new_token_is_used(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "CONNECTION_KNOWN", 0)
+    monkeypatch.setattr("steelyard.main.clients.CONNECTION_KNOWN", 0)
     async with clients_of(stage.bench.database, stage.keys) as clients:
         before = await clients.of(stage.bench.workspace)
         assert await clients.of(stage.bench.workspace) is before

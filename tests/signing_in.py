@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -43,3 +44,12 @@ async def become_administrator(client: httpx.AsyncClient, token: str, **fields: 
 
 async def sign_in(client: httpx.AsyncClient, password: str = PASSWORD, **fields: str) -> httpx.Response:
     return await client.post("/sign-in", data={"address": "ada@example.com", "password": password, **fields})
+
+
+INVITED = {"name": "Zoé Roux", "address": "Zoe@Example.com", "roles": ["lead"]}
+
+
+def link_in(page: httpx.Response) -> str:
+    found = re.search(r'value="(http://[^"]+/enter\?token=[^"]+)"', page.text)
+    assert found is not None, page.text
+    return found[1]

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from conftest import Town
 from signing_in import PASSWORD, MakeClient
+from town import Town
 
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 WISHES = {"name": "Ada Quinn", "language": "fr", "theme": "dark", "zone": "utc", "single_keys": "on"}

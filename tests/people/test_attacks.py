@@ -15,12 +15,12 @@ import psycopg
 import pytest
 import structlog
 
-from conftest import Town
-from signing_in import PASSWORD, MakeClient, sign_in
+from signing_in import INVITED, PASSWORD, MakeClient, link_in, sign_in
 from steelyard.kit.ids import WorkspaceId
 from steelyard.people.permissions import Permission
 from steelyard.people.sessions import COOKIE, SECURE_COOKIE
 from steelyard.store.database import Database
+from town import Town
 
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 MARKUP = "<img src=x onerror=alert(1)>\"'&"
@@ -280,8 +280,6 @@ async def test_no_field_of_a_form_makes_anybody_more(enter: Enter, town: Town, m
 async def test_an_invitation_does_not_let_anybody_choose_who_they_are(
     enter: Enter, town: Town, make_client: MakeClient
 ) -> None:
-    from test_members import INVITED, link_in
-
     link = link_in(await (await enter("administrator")).post("/people", data=INVITED))
     fields = {"token": link.partition("token=")[2], "password": PASSWORD, "address": "lead@example.com", "name": "Lead"}
     client = make_client()
@@ -360,8 +358,6 @@ async def test_what_was_done_cannot_be_undone_in_the_ledger(town: Town, database
 
 
 async def test_facts_and_logs_name_nobody(enter: Enter, town: Town, make_client: MakeClient) -> None:
-    from test_members import INVITED, link_in
-
     with structlog.testing.capture_logs() as lines:
         client = await enter("administrator")
         link = link_in(await client.post("/people", data=INVITED))

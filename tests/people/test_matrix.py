@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
-from conftest import Town
 from desk_seed import busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.scopes import Scope
@@ -22,6 +21,7 @@ from steelyard.people.permissions import OWN_ACCOUNT_ONLY, Permission, Role, Sta
 from steelyard.people.sessions import COOKIE
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 from steelyard.web.static import Static
+from town import Town
 
 REFUSED = (401, 403, 404)
 ALL_SCOPES = frozenset(Permission)

@@ -10,23 +10,16 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from conftest import Town
 from desk_seed import busy_desk
-from signing_in import PASSWORD, MakeClient
+from signing_in import INVITED, PASSWORD, MakeClient, link_in
 from steelyard.main import ledger
 from steelyard.people.links import LINK_LIFE
 from steelyard.people.members import MemberError, Staff, members_of
 from steelyard.people.permissions import Permission, Role
 from steelyard.routing.teammates import read_teammates
+from town import Town
 
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
-INVITED = {"name": "Zoé Roux", "address": "Zoe@Example.com", "roles": ["lead"]}
-
-
-def link_in(page: httpx.Response) -> str:
-    found = re.search(r'value="(http://[^"]+/enter\?token=[^"]+)"', page.text)
-    assert found is not None, page.text
-    return found[1]
 
 
 def undo_in(page: httpx.Response) -> dict[str, list[str]]:

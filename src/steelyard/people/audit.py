@@ -13,13 +13,13 @@ from steelyard.kit.ids import EngineerId, PersonId
 from steelyard.web.language import N_
 from steelyard.web.tables import Clauses, Column, Days, Is, Numbered, Table
 
-# The condition of the index `ledger_audit`, word for word.
-_AUDITED: Final[LiteralString] = """
+AUDITED: Final[LiteralString] = """
 FROM ledger WHERE (person IS NOT NULL OR kind LIKE 'person.%%'
     OR kind IN ('token.made', 'token.revoked', 'settings.changed', 'notification.changed', 'policy.adopted',
                 'routing.switched', 'engineer.rotation_changed', 'engineer.away_asked', 'engineer.away_refused',
                 'conversation.move_asked', 'conversation.moved', 'conversation.move_overtaken',
                 'conversation.move_refused', 'aside.retried'))"""
+"""The facts that are listed, in the words of the index `ledger_audit`."""
 
 
 class Telling(NamedTuple):
@@ -44,6 +44,11 @@ class Deed(NamedTuple):
     engineer: EngineerId | None
     engineer_name: str
     data: Mapping[str, Any]
+
+    def count(self, name: str) -> int:
+        """A number of its data; 0 where that is none."""
+        found = self.data.get(name)
+        return found if isinstance(found, int) else 0
 
 
 DEEDS: Final[Table[Deed]] = Table(
@@ -78,17 +83,18 @@ async def read_deeds(
     engineers: Mapping[EngineerId, str],
 ) -> tuple[list[Deed], int]:
     """What was done in the transaction's workspace, one page of it, and how much there is."""
-    chosen = "SELECT position, at, kind, person, conversation, engineer, data::text" + _AUDITED
+    chosen = "SELECT position, at, kind, person, conversation, engineer, data::text" + AUDITED
     rows = await (
         await conn.execute(chosen + asked.where + " " + asked.order + " " + asked.limit, asked.values)
     ).fetchall()
-    counted = await (await conn.execute("SELECT count(*)" + _AUDITED + asked.where, asked.values)).fetchone()
+    counted = await (await conn.execute("SELECT count(*)" + AUDITED + asked.where, asked.values)).fetchone()
     return [_deed(row, people, engineers) for row in rows], int(counted[0]) if counted is not None else 0
 
 
 def _deed(row: Sequence[Any], people: Mapping[PersonId, str], engineers: Mapping[EngineerId, str]) -> Deed:
     position, at, kind, person, conversation, engineer, text = row
-    data: dict[str, Any] = json.loads(text)
+    whole: Any = json.loads(text)
+    data: dict[str, Any] = whole if isinstance(whole, dict) else {"": whole}
     of = data.get("of") if isinstance(data.get("of"), int) else None
     return Deed(
         position=position,

@@ -27,9 +27,10 @@ function step(by) {
   links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by]?.focus();
 }
 
+// Focused before it is pressed, so that a dialog gives the focus back to where it was opened.
 function act(element) {
-  if (element.matches("input, select, textarea")) element.focus();
-  else element.click();
+  element.focus();
+  if (!element.matches("input, select, textarea")) element.click();
 }
 
 function press(event) {

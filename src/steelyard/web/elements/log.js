@@ -146,7 +146,9 @@ class LogView extends HTMLElement {
 
   #goToHash() {
     const line = Number(/^#L(\d{1,9})$/.exec(location.hash)?.[1]);
-    if (line >= 1 && line <= this.#lines.length) this.#show(line);
+    if (!(line >= 1 && line <= this.#lines.length)) return;
+    this.#show(line);
+    this.scrollIntoView({ block: "nearest" });
   }
 
   #follow(on) {

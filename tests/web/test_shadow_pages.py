@@ -76,7 +76,7 @@ async def test_what_nobody_has_is_hollow_and_waits(client: httpx.AsyncClient, de
     rows = data["available"] + data["away"]
     assert {each["conversation"]: row["person"]["id"] for row in rows for each in row["shadowed"]} == shadows
     for row in rows:
-        assert row["load"] == sum(each["weight"] for each in row["carried"])
+        assert row["load"] == sum(each["weight"] for each in row["blocks"])
         hollow = sum(each["weight"] for each in row["shadowed"])
         assert row["load"] + hollow == desk.state.engineers[row["person"]["id"]].load
     assert [row["person"]["id"] for row in data["available"]] == [id for *_, id in desk.state.standings]

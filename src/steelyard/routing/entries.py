@@ -1,6 +1,6 @@
 """The stream of decisions: one sentence each, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, LiteralString, NamedTuple
 
@@ -35,20 +35,14 @@ HEADER = (
 _PICKED: LiteralString = (
     "WITH picked AS MATERIALIZED (SELECT *, row_number() OVER () AS place FROM (SELECT * FROM decision "
 )
-_NAMED: LiteralString = """
+_WAITING: LiteralString = """
     ) AS decision)
-    SELECT picked.*, winner.name AS winner_name, runner_up.name AS runner_up_name, instead.name AS instead_name,
-           coalesce((conversation.value #>> '{12,0}')::bigint = decision, false) AS waits
-    FROM picked LEFT JOIN conversation USING (workspace, conversation)
-         LEFT JOIN teammate_name AS winner
-         ON winner.workspace = picked.workspace AND winner.engineer = picked.winner
-         LEFT JOIN teammate_name AS runner_up
-         ON runner_up.workspace = picked.workspace AND runner_up.engineer = picked.runner_up
-         LEFT JOIN teammate_name AS instead
-         ON instead.workspace = picked.workspace AND instead.engineer = picked.instead
-    ORDER BY place
+    SELECT picked.*, coalesce((conversation.value #>> '{12,0}')::bigint = decision, false) AS waits
+    FROM picked LEFT JOIN conversation USING (workspace, conversation) ORDER BY place
 """
-"""Names are looked up for what was picked alone: joined first, every conversation would be read."""
+"""Conversations are looked up for what was picked alone: joined first, every one of them would be read."""
+
+_NAMES: LiteralString = "SELECT engineer, name FROM teammate_name WHERE engineer = ANY(%s::bigint[])"
 
 
 class Compared(NamedTuple):
@@ -142,34 +136,38 @@ async def read_of_engineer(connection: AsyncConnection[Any], engineer: int, most
 
 
 async def _read(connection: AsyncConnection[Any], which: LiteralString, values: Sequence[object]) -> tuple[Entry, ...]:
-    found = await rows(connection, _PICKED + which + _NAMED, values)
+    found = await rows(connection, _PICKED + which + _WAITING, values)
+    people = {row[who] for row in found for who in ("winner", "runner_up", "instead")} - {None}
+    names = {row["engineer"]: row["name"] for row in await rows(connection, _NAMES, [list(people)])}
     policies = await read_policies(connection, {row["policy"] for row in found})
-    return tuple(_entry(row, policies.get(row["policy"])) for row in found)
+    return tuple(_entry(row, names, policies.get(row["policy"])) for row in found)
 
 
-def _entry(row: dict[str, Any], policy: Policy | None) -> Entry:
-    runner_up = Person(row["runner_up"], row["runner_up_name"] or "") if row["runner_up"] else None
+def _entry(row: dict[str, Any], names: Mapping[int, str], policy: Policy | None) -> Entry:
+    def person(id: int) -> Person:
+        return Person(id, names.get(id, ""))
+
     return Entry(
         number=row["decision"],
         at=row["at"],
         conversation=row["conversation"],
         label=label_of(row["topic"], policy),
         weight=row["weight"],
-        winner=Person(row["winner"], row["winner_name"] or ""),
+        winner=person(row["winner"]),
         winner_load=row["winner_load"],
-        runner_up=runner_up,
+        runner_up=person(row["runner_up"]) if row["runner_up"] else None,
         runner_up_load=row["runner_up_load"],
         outcome=row["outcome"],
         reason=row["reason"] or "",
         settled_at=row["settled_at"],
-        compared=_compared(row) if row["outcome"] == "compared" else None,
+        compared=_compared(row, person(row["instead"])) if row["outcome"] == "compared" else None,
         waits=row["outcome"] == "shadow" and row["waits"],
     )
 
 
-def _compared(row: dict[str, Any]) -> Compared:
+def _compared(row: dict[str, Any], instead: Person) -> Compared:
     return Compared(
-        instead=Person(row["instead"], row["instead_name"] or ""),
+        instead=instead,
         load=row["instead_load"],
         winner_load=row["winner_load_then"],
         reason=reason_of(Exclusion(row["instead_exclusions"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from steelyard.kit.errors import ReplayError
@@ -29,13 +30,15 @@ async def explain(database: Database, workspace: WorkspaceId, position: Position
         decision = codec.decision(data["d"])
         policy = parse(await store.policy_text(conn, workspace, decision.policy))
         before = await state_before(conn, workspace, position, ignored(policy))
-    return explanation_of(before, position, decision, shadow=data.get("shadow", False))
+    shadow = data.get("shadow", False)
+    return await asyncio.to_thread(explanation_of, before, position, decision, shadow=shadow)
 
 
 async def state_before(conn: Connection, workspace: WorkspaceId, position: Position, ignored: Exclusion) -> State:
     """The routing state that the facts before `position` amount to."""
     frozen = await store.snapshot_before(conn, workspace, position)
-    state = codec.thaw(frozen, ignored) if frozen is not None else State(ignored)
+    # A large one takes a while, in which others go on.
+    state = await asyncio.to_thread(codec.thaw, frozen, ignored) if frozen is not None else State(ignored)
     while state.position < position - 1:
         page = await facts_after(conn, workspace, state.position, min(_PAGE, position - 1 - state.position))
         if not page:

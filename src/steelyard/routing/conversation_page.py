@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from psycopg import AsyncConnection
@@ -85,6 +85,12 @@ class Moving(NamedTuple):
     reason: str
 
 
+Kind = Literal["asked", "others", "absent"]
+"""Those of its team who are available, others who are, and those who are not."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+
 class Candidate(NamedTuple):
     """Somebody whom it can be given to: what they carry, and what they would carry then."""
 
@@ -93,6 +99,13 @@ class Candidate(NamedTuple):
     then: int
     group: Group
     in_team: bool
+
+    @property
+    def kind(self) -> Kind:
+        """How near it is to give it to them."""
+        if self.group != "available":
+            return "absent"
+        return "asked" if self.in_team else "others"
 
 
 class ConversationPage(NamedTuple):
@@ -121,6 +134,14 @@ class ConversationPage(NamedTuple):
     candidates: tuple[Candidate, ...] | None
     intercom: str
     """Its address in Intercom's inbox; empty where that is not known, as with a simulated Intercom."""
+
+    @property
+    def to_whom(self) -> tuple[tuple[Kind, tuple[Candidate, ...]], ...]:
+        """The candidates by their kind, each kind with its least loaded first."""
+        found: dict[Kind, tuple[Candidate, ...]] = {
+            kind: tuple(each for each in self.candidates or () if each.kind == kind) for kind in KINDS
+        }
+        return tuple((kind, those) for kind, those in found.items() if those)
 
     @property
     def expected(self) -> int:

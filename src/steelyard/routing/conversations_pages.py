@@ -20,6 +20,7 @@ from steelyard.routing.desk_cache import Desks
 from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import answer_table, data_routes, plain, wants_rows
+from steelyard.web.fragments import Fragments
 from steelyard.web.pages import Pages, language_of
 from steelyard.web.routes import PageRoute
 from steelyard.web.toasts import Done, told
@@ -32,9 +33,11 @@ _MOVABLE: Final = (State.WITH, State.ON_ITS_WAY, State.SHADOW, State.WAITING)
 class ConversationsPages:
     """What these routes do."""
 
-    def __init__(self, database: Database, pages: Pages, acts: Acts, desks: Desks, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, pages: Pages, acts: Acts, desks: Desks, fragments: Fragments, clock: Clock
+    ) -> None:
         self._database, self._pages, self._clock = database, pages, clock
-        self._acts, self._desks = acts, desks
+        self._acts, self._desks, self._fragments = acts, desks, fragments
 
     async def list(self, request: Request) -> Response:
         """The conversations that are open, and those that were closed lately."""
@@ -71,8 +74,11 @@ class ConversationsPages:
                 done=done,
             )
         status = refusal.status if refusal is not None else 200
+        viewer = viewer_of(request)
+        place = viewer.place
+        links = self._fragments.of("conversation", conversation, viewer, place) if place is not None else ()
         return self._pages.answer(
-            request, "routing/conversation.html", status=status, view=view, done=done, refusal=refusal, links=()
+            request, "routing/conversation.html", status=status, view=view, done=done, refusal=refusal, links=links
         )
 
     async def read(self, request: Request) -> Response:

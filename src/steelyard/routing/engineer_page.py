@@ -25,7 +25,7 @@ from steelyard.web.charts import Scale, scale_for
 MOST_FACTS: Final = 30
 MOST_DECISIONS: Final = 20
 
-PATIENCE: Final = timedelta(minutes=10)
+PATIENCE: Final = timedelta(minutes=5)
 """How long it is waited to hear that somebody was set away, or back. Then it is no longer called under way."""
 
 

@@ -22,6 +22,7 @@ from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.data import csv_text, plain
+from steelyard.web.fragments import Fragments
 from steelyard.web.pages import Pages
 from steelyard.web.place import Place
 from steelyard.web.routes import PageRoute
@@ -119,12 +120,23 @@ class RoutingPages:
         return standing_of(request).workspace
 
 
+_NO_FRAGMENTS = Fragments()
+
+
 def routes(
-    database: Database, pages: Pages, acts: Acts, changes: Changes = polled, clock: Clock = utc_now
+    database: Database,
+    pages: Pages,
+    acts: Acts,
+    changes: Changes = polled,
+    clock: Clock = utc_now,
+    fragments: Fragments = _NO_FRAGMENTS,
 ) -> list[PageRoute]:
-    """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again."""
+    """The routes of this room, for `create_console`. `changes` tells when a desk has to be drawn again.
+
+    `fragments` are the parts of a conversation's page that other rooms draw.
+    """
     room, desks = RoutingPages(database, pages, acts, clock), Desks(database)
-    conversations = ConversationsPages(database, pages, acts, desks, clock)
+    conversations = ConversationsPages(database, pages, acts, desks, fragments, clock)
     return [
         *desk_pages.routes(desks, pages, changes, clock),
         *conversations_pages.routes(conversations),

@@ -24,7 +24,7 @@ from steelyard.web.viewer import viewer_of
 ACCESS: Final[Table[Verdict]] = Table(
     "access",
     (
-        Column("need", N_("To do"), lambda row: row.permission.value, filter=Is(), heads=True),
+        Column("need", N_("What"), lambda row: row.permission.value, filter=Is(), heads=True),
         Column("allowed", N_("Allowed"), lambda row: row.allowed),
         Column("through", N_("Through"), lambda row: tuple(role.value for role in row.through)),
         Column("others", N_("These would allow it"), lambda row: tuple(role.value for role in row.others)),

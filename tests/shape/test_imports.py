@@ -8,10 +8,12 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 ROUTING = ROOT / "src" / "steelyard" / "routing"
 # What the flow's pure stages are called (DESIGN: the pure core). Everything else of the room may do I/O.
 DOES_IO = {
-    "acts", "alarms", "aside", "bodies", "calls", "canvas", "canvas_app", "canvas_words", "connections", "decisions", "deeds", "deliver", "desk", "entries", "fault", "health_page",
-    "health_pages", "inbox", "ingest", "labels", "metrics", "notifications", "pages", "readings", "ready", "reconcile", "replay",
-    "router", "rows", "shadow", "shadow_pages", "store", "switch", "switch_page", "tasks", "tell", "watch", "why",
-    "work",
+    "acts", "alarms", "aside", "bodies", "calls", "canvas", "canvas_app", "canvas_words", "connections",
+    "decisions", "deeds", "deliver", "desk", "entries", "fault", "health_page", "health_pages", "inbox",
+    "ingest", "labels", "metrics", "notifications", "notifications_forms", "notifications_pages", "pages",
+    "readings", "ready", "reconcile", "replay", "router", "rows", "settings", "settings_ground",
+    "settings_intercom", "settings_pages", "settings_words", "shadow", "shadow_pages", "store", "switch",
+    "switch_page", "tasks", "tell", "watch", "why", "work",
 }  # fmt: skip
 
 

@@ -9,16 +9,22 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
+from steelyard.adapters.notify import usable
+from steelyard.jobs.app import deferring_app
 from steelyard.kit.ids import CellId
 from steelyard.main.ground import ROOMS, acts, ledger
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate, standing_of
 from steelyard.people.ground import Ground
+from steelyard.routing import notifications_pages, settings_pages
 from steelyard.routing import pages as routing_pages
 from steelyard.routing.search import searchers
+from steelyard.routing.settings_ground import SettingsGround
+from steelyard.routing.tasks import ActJobs
 from steelyard.routing.teammates import read_teammates
 from steelyard.routing.telling import TELLING
 from steelyard.store.database import Database
+from steelyard.store.keys import WEB, Keys, key_file
 from steelyard.web import search, styleguide
 from steelyard.web.console import Clock, create_console, utc_now
 from steelyard.web.guard import LOOPBACK_NAMES
@@ -60,9 +66,17 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
             TELLINGS,
         ),
         *routing_pages.routes(database, pages, acts(database), site.changes, site.clock),
+        *settings_routes(database, pages, site),
         *search.routes(pages, searchers(database), lambda request: standing_of(request).workspace),
         *styleguide.routes(pages),
     ]
+
+
+def settings_routes(database: Database, pages: Pages, site: Site) -> list[PageRoute]:
+    """The pages of settings, which seal what they are given under the web's key."""
+    keys, jobs = Keys(key_file(site.keys, WEB)), ActJobs(deferring_app())
+    ground = SettingsGround(database, ledger(), jobs, keys, usable, pages, site.clock)
+    return [*settings_pages.routes(ground), *notifications_pages.routes(ground)]
 
 
 def console(database: Database, static: Static, site: Site, more: Sequence[PageRoute] = ()) -> ASGIApp:

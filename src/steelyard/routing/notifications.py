@@ -179,7 +179,7 @@ async def remove_notification(
 async def note_told(conn: AsyncConnection[Any], workspace: WorkspaceId, notification: int, now: datetime) -> None:
     """Something went through."""
     await conn.execute(
-        """UPDATE notification SET told_at = %s, failed_at = NULL, failure = ''
+        """UPDATE notification SET told_at = %s, failed_at = NULL, failure = '', tested_at = NULL
            WHERE workspace = %s AND notification = %s""",
         (now, workspace, notification),
     )
@@ -190,7 +190,7 @@ async def note_failed(
 ) -> None:
     """Nothing goes through, for the reason `code`; since when stays as it was."""
     await conn.execute(
-        """UPDATE notification SET failed_at = coalesce(failed_at, %s), failure = %s
+        """UPDATE notification SET failed_at = coalesce(failed_at, %s), failure = %s, tested_at = NULL
            WHERE workspace = %s AND notification = %s""",
         (now, code, workspace, notification),
     )

@@ -65,6 +65,15 @@ async def begin(conn: AsyncConnection[Any], workspace: WorkspaceId, asked: Asked
     return Reading(number, now, deep, last is None, (last_deep or 0) // SECOND - UNDER_WAY)
 
 
+async def note(conn: AsyncConnection[Any], workspace: WorkspaceId, reading: Reading, done: int, steps: int) -> None:
+    """Records how far a reading is."""
+    await conn.execute(
+        """UPDATE reading SET done = %s, steps = %s, moved_at = clock_timestamp()
+           WHERE workspace = %s AND reading = %s""",
+        (done, steps, workspace, reading.number),
+    )
+
+
 async def end(conn: AsyncConnection[Any], workspace: WorkspaceId, reading: Reading, now: Micros) -> None:
     """Records what a reading came to."""
     await conn.execute(

@@ -18,7 +18,7 @@ from steelyard.kit.instants import SECOND, Micros
 from steelyard.routing import codec, payload, store
 from steelyard.routing.drift import Difference, difference, hidden, under_way
 from steelyard.routing.policy import parse
-from steelyard.routing.readings import Asked, Reading, begin, end
+from steelyard.routing.readings import Asked, Reading, begin, end, note
 from steelyard.routing.receive import receive
 from steelyard.routing.seen import SeenConversation
 from steelyard.routing.shown import Reader
@@ -188,7 +188,7 @@ class Reconcile:
         await self._put(workspace, READ_BACK, [self._row(page[id], reading.started_at // SECOND) for id in taken])
         round.listed |= page.keys()
         reading.listed = len(round.listed)
-        round.step(len(page))
+        await self._step(workspace, round, len(page))
 
     async def _tickets(self, workspace: WorkspaceId, round: _Round) -> set[ConversationId]:
         """The open tickets: lists of conversations hold them too, and do not tell them apart. Read when it matters."""
@@ -220,7 +220,13 @@ class Reconcile:
                 for place, id in enumerate(chunk)
             )
             await asyncio.gather(*reads)
-            round.step(len(chunk))
+            await self._step(workspace, round, len(chunk))
+
+    async def _step(self, workspace: WorkspaceId, round: _Round, steps: int) -> None:
+        """So many steps more are done: who waits for it here, or on the page of settings, is told."""
+        round.step(steps)
+        async with self._database.transaction(workspace) as conn:
+            await note(conn, workspace, round.reading, round.done, max(round.done, round.total))
 
     async def _read(self, workspace: WorkspaceId, round: _Round, id: ConversationId) -> None:
         """Reads one that differs, and puts it."""

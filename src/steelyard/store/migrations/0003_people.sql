@@ -32,6 +32,12 @@ ALTER TABLE workspace
     ADD COLUMN keep_webhooks integer NOT NULL DEFAULT 30,    -- days; of raw webhooks that are handled
     ADD COLUMN keep_chosen_at timestamptz NOT NULL DEFAULT '-infinity'; -- for an hour from then on nothing goes: it can be undone
 
+-- How far a reading is, for who waits for it. By the database's clock, unlike its other times, which are Intercom's.
+ALTER TABLE reading
+    ADD COLUMN done integer NOT NULL DEFAULT 0,
+    ADD COLUMN steps integer NOT NULL DEFAULT 0,
+    ADD COLUMN moved_at timestamptz NOT NULL DEFAULT now();
+
 CREATE TABLE person (
     person      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     address     text NOT NULL UNIQUE,             -- e-mail, in lower case: what they sign in with
@@ -116,7 +122,7 @@ CREATE TABLE notification (
     quiet_to     time,
     zone         text NOT NULL DEFAULT 'UTC',
     created_at   timestamptz NOT NULL,
-    tested_at    timestamptz,                     -- when somebody last asked for a test message
+    tested_at    timestamptz,                     -- since when a test message is on its way
     told_at      timestamptz,                     -- when something last went through
     failed_at    timestamptz,                     -- since when nothing does; NULL while it does
     failure      text NOT NULL DEFAULT '',        -- a code: why it does not

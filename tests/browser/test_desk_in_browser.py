@@ -88,6 +88,81 @@ async def test_nothing_moves_under_the_pointer(browser: Browser, console: Consol
     await expect(page.locator("#stream .held")).to_be_hidden()
 
 
+async def order(page: Page) -> list[str]:
+    return await page.locator("#available > li").evaluate_all("rows => rows.map((row) => row.id)")
+
+
+async def test_rows_stay_where_they_are_under_the_pointer(browser: Browser, console: Console) -> None:
+    page, wrong = await open_page(browser, f"{console.url}/desk")
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    before = await order(page)
+    assert before == [f"engineer-{id}" for *_, id in console.desk.state.standings]
+    await page.locator(f"#{before[3]}").hover()
+    await console.desk.ask(7001, "DNS", "malware in wp-content", "new.example")
+    winner = console.desk.known[7001].owner
+    load = console.desk.state.engineers[winner].load
+    await expect(page.locator(f"#engineer-{winner} .load")).to_contain_text(str(load))  # as it is, where it was
+    await expect(page.locator("#roster .held")).to_be_visible()
+    assert await order(page) == before
+    await page.mouse.move(5, 5)
+    after = [f"engineer-{id}" for *_, id in console.desk.state.standings]
+    assert after != before
+    await expect(page.locator("#available > li").first).to_have_id(after[0])
+    assert await order(page) == after
+    assert wrong == []
+
+
+async def test_engineers_come_and_go_where_they_belong(browser: Browser, console: Console) -> None:
+    page, wrong = await open_page(browser, f"{console.url}/desk")
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await console.desk.person(199, "Newcomer")
+    await console.desk.person(101, "Amira Haddad", away=True)
+    await expect(page.locator("#available #engineer-199")).to_be_visible()
+    await expect(page.locator("#away #engineer-101")).to_be_visible()
+    await expect(page.locator("#available #engineer-101")).to_have_count(0)
+    assert await order(page) == [f"engineer-{id}" for *_, id in console.desk.state.standings]
+    assert wrong == []
+
+
+async def test_the_focus_stays_while_everything_around_it_changes(browser: Browser, console: Console) -> None:
+    page, _ = await open_page(browser, f"{console.url}/desk")
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    link = page.locator("#waiting-6000 a")
+    await link.focus()
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Tab")
+    await console.desk.ask(7001, "DNS", "nameservers", "new.example", team=7)
+    await expect(page.locator("#queue .held")).to_be_visible()
+    await expect(page.locator("#figures dd").first).to_have_text("4")
+    assert await page.evaluate("document.activeElement.closest('li').id") == "waiting-6000"
+    await page.get_by_role("button", name="Pause updates").focus()
+    await expect(page.locator("#waiting-7001")).to_be_visible()
+
+
+async def test_one_team_alone_goes_on_live(browser: Browser, console: Console) -> None:
+    page, wrong = await open_page(browser, f"{console.url}/desk")
+    await page.get_by_role("link", name="Security", exact=True).click()
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    assert sorted(await order(page)) == ["engineer-102", "engineer-107", "engineer-109"]
+    await console.desk.ask(7001, "DNS", "malware in wp-content", "new.example", team=8)
+    winner = console.desk.known[7001].owner
+    load = console.desk.state.engineers[winner].load
+    await expect(page.locator(f"#engineer-{winner} .load")).to_contain_text(str(load))
+    assert len(await order(page)) == 3
+    assert wrong == []
+
+
+async def test_times_go_by(browser: Browser, console: Console) -> None:
+    page, _ = await open_page(browser, f"{console.url}/desk")
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    age = page.locator("#figures time").last
+    first = await age.text_content()
+    await expect(age).not_to_have_text(first or "")
+    minutes, seconds = (await age.text_content() or "").split(":")
+    assert (int(minutes), int(seconds)) <= (1, 0)  # as by the server's clock, whatever this one says
+    assert await page.locator("#engineer-101 .local time").text_content() == "16:42"
+
+
 async def test_paused_is_said_and_ends(browser: Browser, console: Console) -> None:
     page, _ = await open_page(browser, f"{console.url}/desk")
     await page.get_by_role("button", name="Pause updates").click()

@@ -93,22 +93,10 @@ class LiveParts extends HTMLElement {
     const held = lists.filter((list) => used.some((each) => list.closest(".panel") === each.closest(".panel")));
     if (held.length) return held.forEach(mark);
     const focused = document.activeElement;
-    for (const [id, order] of this.#orders) this.#fill(document.getElementById(id), order);
+    const rows = lists.map((list) => this.#orders.get(list.id).map((key) => this.#row(`engineer-${key}`)).filter(Boolean));
     this.#orders.clear();
+    lists.forEach((list, place) => fill(list, rows[place]));
     if (focused !== document.activeElement) focused.focus({ preventScroll: true });
-  }
-
-  #fill(list, order) {
-    const rows = order.filter(Boolean).map((key) => this.#row(`engineer-${key}`)).filter(Boolean);
-    const wanted = new Set(rows);
-    // Those that stay in their places are not touched: moving an element takes its focus and restarts what moves in it.
-    let at = list.firstElementChild;
-    for (const row of rows) {
-      while (at && !wanted.has(at) && !this.#isWantedElsewhere(at)) at = drop(at);
-      if (row === at) at = at.nextElementSibling;
-      else list.insertBefore(row, at);
-    }
-    while (at) at = drop(at);
   }
 
   #row(id) {
@@ -117,11 +105,6 @@ class LiveParts extends HTMLElement {
     if (shown || !next) return shown;
     this.#next.delete(id);
     return next;
-  }
-
-  #isWantedElsewhere(row) {
-    const key = row.id.replace("engineer-", "");
-    return [...this.#orders.values()].some((order) => order.includes(key));
   }
 
   /** What is pointed at, and what has the focus. */
@@ -165,6 +148,18 @@ function moves(part, used) {
 /** Says beside the title of its panel that something is held. */
 function mark(element) {
   element.closest(".panel")?.setAttribute("data-held", "");
+}
+
+/** Makes `rows` the rows of a list. Those that stand right are not touched: a moved element would lose its focus. */
+function fill(list, rows) {
+  const wanted = new Set(rows);
+  let at = list.firstElementChild;
+  for (const row of rows) {
+    while (at && !wanted.has(at)) at = drop(at);
+    if (row === at) at = at.nextElementSibling;
+    else list.insertBefore(row, at);
+  }
+  while (at) at = drop(at);
 }
 
 /** Takes a row out of its list; the one after it. */

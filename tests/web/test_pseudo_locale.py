@@ -103,7 +103,7 @@ async def client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> httpx.AsyncClient:
     """A console that speaks only the language of this test."""
-    monkeypatch.setattr(alarms, "_messages", lambda _: Pseudo())
+    monkeypatch.setattr(alarms, "said_in", lambda _: Pseudo())
     await busy_desk(database, await make_workspace())
     pages = Pages(static, ROOMS, translations=lambda _: Pseudo())
     site = Site(CellId("eu1"), keys, open_to_loopback=True, clock=lambda: NOW)

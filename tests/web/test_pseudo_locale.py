@@ -115,7 +115,9 @@ async def client(
 
 
 async def test_every_page_says_everything_by_messages(client: httpx.AsyncClient) -> None:
-    seeded = data_words([PEOPLE, ASKED, "Support francophone Security Nordlys Hosting Test eu shop atelier example"])
+    seeded = data_words(
+        [PEOPLE, ASKED, "Support francophone Security Nordlys Hosting Test eu shop atelier example put back waits"]
+    )
     policy = data_words((ROOMS["routing"].parent / "policy.toml").read_text("utf-8"))
     shown, unsaid = 0, dict[str, list[str]]()
     for written in paths():

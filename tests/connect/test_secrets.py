@@ -11,6 +11,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ from steelyard.kit.errors import KeyFileError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.secrets import key_files, rotate
 from steelyard.routing.connections import secret_place, token_place
+from steelyard.routing.notifications import (
+    Choice,
+    add_notification,
+    place_of,
+    read_addresses,
+    remove_notification,
+)
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, number_of, read_keys
 from stranger import APP, Operator, until
@@ -83,6 +91,26 @@ async def test_everything_is_sealed_anew(app_url: str, superuser_url: str, keys:
     assert done == ({"web.keys": 3, "worker.keys": 3}, 6, {"web.keys": [1, 2], "worker.keys": [1, 2]})
     assert known(keys) == [{3}] * 2
     assert all_open(superuser_url, keys)
+
+
+async def test_where_alarms_are_told_is_sealed_anew_too(
+    app_url: str, database: Database, keys: Path, cell: list[WorkspaceId]
+) -> None:
+    choice = Choice("On call", None, "en", None, None, "UTC")
+    web = Keys(key_file(keys, WEB))
+    async with database.transaction(cell[1]) as conn:
+        numbers = [
+            await add_notification(conn, cell[1], choice, f"json://{each}", web, datetime.now(UTC)) for each in "ab"
+        ]
+        await remove_notification(conn, cell[1], numbers[1], datetime.now(UTC))
+    [file, _] = await key_files(database, keys)
+    assert dict(file.sealed) == {1: 5}
+    done = await rotate(settings(app_url, keys), only_add=False, forget_old=True)
+    assert done == ({"web.keys": 2, "worker.keys": 2}, 8, {"web.keys": [1], "worker.keys": [1]})
+    async with database.transaction(cell[1]) as conn:
+        sealed = await read_addresses(conn, cell[1])
+    opened = [Keys(key_file(keys, WEB)).unseal(sealed[each], place_of(cell[1], each)) for each in numbers]
+    assert opened == ["json://a", "json://b"], "also the one that may be put back"
 
 
 @pytest.mark.usefixtures("cell")

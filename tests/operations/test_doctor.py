@@ -31,6 +31,7 @@ from steelyard.operations.checking import make_attributes
 from steelyard.operations.doctor import examine
 from steelyard.operations.findings import Finding, State
 from steelyard.routing.connections import token_place
+from steelyard.routing.notifications import place_of
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 
 # Apprise loads a module of Python's own that is on its way out.
@@ -169,6 +170,25 @@ def another_worker_key(cell: Installation) -> None:
     key_file(cell.keys, WORKER).write_text(text[:2] + text[3:43] + "A" + text[43:])
 
 
+def told(cell: Installation, failing: bool = False) -> None:
+    number = 1
+    sealed = Keys(key_file(cell.keys, WEB)).seal("json://user:hunter2@a", place_of(cell.workspace, number))
+    cell.run(
+        "INSERT INTO notification (workspace, name, address, language, created_at, failed_at)"
+        " VALUES (%s, 'On call', %s, 'en', now(), CASE WHEN %s THEN now() END)",
+        *(cell.workspace, sealed, failing),
+    )
+
+
+def told_and_failing(cell: Installation) -> None:
+    told(cell, failing=True)
+
+
+def told_and_sealed_elsewhere(cell: Installation) -> None:
+    told(cell)
+    cell.run("UPDATE notification SET address = replace(address, 's1.1.', 's1.7.')")
+
+
 def another_region(cell: Installation) -> None:
     cell.values["region"] = "us"
 
@@ -280,6 +300,8 @@ def unreachable(cell: Installation) -> None:
         (no_alarms, "alarms", "STEELYARD_ALARMS_FILE"),
         (odd_alarms, "alarms", "Line 2 of STEELYARD_ALARMS"),
         (no_web, "web", "No web process answers on 127.0.0.1:9"),
+        (told_and_failing, "notifications", "Nothing goes through to the addresses 1 "),
+        (told_and_sealed_elsewhere, "notifications", "1 of 1 addresses that are told of alarms cannot be opened"),
         (not_connected, "connection", "steelyard connect intercom"),
         (no_database, "database", "cannot be reached"),
         (no_data, "database", "`steelyard serve` makes one"),
@@ -295,6 +317,12 @@ async def test_what_is_broken_is_said(
     assert sentence in wrong[check]
     assert "hunter2" not in " ".join(wrong.values())
     assert "could not be looked at" not in " ".join(wrong.values()), "a sentence of its own, not the last resort"
+
+
+async def test_addresses_that_are_told_of_alarms_are_counted(cell: Installation) -> None:
+    told(cell)
+    [found] = [each for each in await cell.look() if each.check == "notifications"]
+    assert (found.state, found.said) == ("good", "1 more addresses are told of alarms.")
 
 
 async def test_a_machine_that_only_serves_the_web_needs_no_workers_keys(cell: Installation) -> None:

@@ -79,6 +79,27 @@ async def test_a_note_nobody_told_of_is_found_behind_a_newer_webhook(stage: Stag
     assert [(await stage.known(each))[2] for each in others] == [1] * len(others)
 
 
+async def test_how_far_a_reading_is_can_be_seen_while_it_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settled(stage, 5)
+    monkeypatch.setattr("steelyard.routing.reconcile.PAGE", 2)
+    seen: list[tuple[int, int]] = []
+    listed = stage.intercom.open_conversations
+
+    async def watched() -> Any:
+        async for each in listed():
+            [row] = await stage.bench.rows("SELECT done, steps FROM reading WHERE ended_at IS NULL")
+            seen.append(row)
+            yield each
+
+    stage.intercom.open_conversations = watched  # pyright: ignore
+    await read(stage)
+    assert seen == [(0, 0), (0, 0), (2, 5), (2, 5), (4, 5)]
+    [(done, steps)] = await stage.bench.rows("SELECT done, steps FROM reading ORDER BY reading DESC LIMIT 1")
+    assert done == steps
+
+
 def without_parts(body: bytes) -> bytes:
     """As Intercom may send it: the triggering part alone, if any."""
     whole = json.loads(body)

@@ -19,6 +19,7 @@ from steelyard.operations.findings import Finding, bad, good, warn
 from steelyard.routing import alarms
 from steelyard.routing.connections import overview, read_token, secret_place
 from steelyard.routing.health import Thresholds, judge
+from steelyard.routing.notifications import Notification, Seen, read_notifications, seen_of
 from steelyard.routing.rows import one
 from steelyard.routing.switch import assigns_itself, read_switch, way_of
 from steelyard.routing.watch import read_figures
@@ -65,6 +66,7 @@ class Patient:
             ("webhooks", self.webhooks),
             ("flow", self.flow),
             ("reading", self.reading),
+            ("notifications", self.notifications),
         ]
 
     async def secrets(self) -> list[Finding]:
@@ -125,6 +127,29 @@ class Patient:
             )
             for each in both
         ] or [good("teams", "No team is assigned by Intercom and by Steelyard at once.")]
+
+    async def notifications(self) -> list[Finding]:
+        """Whether the addresses that people chose can be opened here, and take what they are told."""
+        async with self._database.transaction(self._workspace) as conn:
+            known = await read_notifications(conn, self._workspace)
+        if not known:
+            return []
+        found: list[Finding] = []
+        closed = [each for each in known if not self._seen(each).fingerprint]
+        if closed:
+            what = f"{len(closed)} of {len(known)} addresses that are told of alarms cannot be opened on this machine."
+            mend = (
+                f"Copy {key_file(self._settings.keys, WEB)} from a machine that serves the web: workers need it, too."
+            )
+            found.append(bad("notifications", what, mend))
+        failing = [str(each.notification) for each in known if each.failed_at is not None]
+        if failing:
+            what = f"Nothing goes through to the addresses {', '.join(failing)} that are told of alarms."
+            found.append(warn("notifications", what, "The page Settings, Notifications says why."))
+        return found or [good("notifications", f"{len(known)} more addresses are told of alarms.")]
+
+    def _seen(self, each: Notification) -> Seen:
+        return seen_of(self._workspace, each.notification, each.address, self._unseal(WEB))
 
     async def webhooks(self) -> list[Finding]:
         """When Intercom was last heard."""

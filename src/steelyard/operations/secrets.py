@@ -12,7 +12,8 @@ from steelyard.kit.errors import KeyFileError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.database import opened, workspaces
 from steelyard.routing.connections import Sealed, read_sealed, secret_place, token_place, write_sealed
-from steelyard.store.database import Database
+from steelyard.routing.notifications import place_of, read_addresses, write_address
+from steelyard.store.database import Connection, Database
 from steelyard.store.keys import (
     WEB,
     WORKER,
@@ -80,8 +81,10 @@ async def key_files(database: Database, folder: Path) -> list[KeyFile]:
         places = (secret_place(workspace), token_place(workspace))
         async with database.transaction(workspace) as conn:
             sealed = await read_sealed(conn, workspace)
+            addresses = await read_addresses(conn, workspace)
         for name, value, place in zip(NAMES, sealed or (), places, strict=False):
             stored[name].append((value, place))
+        stored[WEB] += [(value, place_of(workspace, number)) for number, value in addresses.items()]
     return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
@@ -174,14 +177,26 @@ async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFile
 async def _seal_anew(database: Database, workspace: WorkspaceId, keys: Mapping[str, Keys]) -> int:
     places = (secret_place(workspace), token_place(workspace))
     async with database.transaction(workspace) as conn:
+        told = await _seal_addresses(conn, workspace, keys[WEB])
         stored = await read_sealed(conn, workspace, hold=True)
         if stored is None:
-            return 0
+            return told
         fresh = [_anew(keys[name], value, place) for name, value, place in zip(NAMES, stored, places, strict=True)]
         changed = sum(new != old for new, old in zip(fresh, stored, strict=True))
         if changed:
             await write_sealed(conn, workspace, Sealed(*fresh))
-    return changed
+    return told + changed
+
+
+async def _seal_addresses(conn: Connection, workspace: WorkspaceId, keys: Keys) -> int:
+    """Those that alarms are told to; how many were sealed anew."""
+    sealed = 0
+    for number, old in (await read_addresses(conn, workspace, hold=True)).items():
+        new = _anew(keys, old, place_of(workspace, number))
+        if new != old:
+            await write_address(conn, workspace, number, new)
+            sealed += 1
+    return sealed
 
 
 def _anew(keys: Keys, sealed: str, place: str) -> str:

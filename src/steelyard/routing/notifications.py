@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
@@ -119,7 +119,7 @@ async def read_notification(
 ) -> Notification | None:
     """One of them, also one that was removed. `hold`: nobody changes it until `conn`'s transaction ends."""
     query = _SELECT + " WHERE workspace = %s AND notification = %s"
-    found = await _read(conn, query + " FOR UPDATE" if hold else query, (workspace, notification))
+    found = await _read(conn, _held(query, hold), (workspace, notification))
     return found[0] if found else None
 
 
@@ -173,6 +173,23 @@ async def remove_notification(
     return cursor.rowcount > 0
 
 
+# What is sealed
+
+
+async def read_addresses(conn: AsyncConnection[Any], workspace: WorkspaceId, *, hold: bool = False) -> dict[int, str]:
+    """The sealed address of each, also of those that may be put back. `hold`: nobody changes them meanwhile."""
+    query: LiteralString = "SELECT notification, address FROM notification WHERE workspace = %s ORDER BY notification"
+    return {number: address async for number, address in await conn.execute(_held(query, hold), (workspace,))}
+
+
+async def write_address(conn: AsyncConnection[Any], workspace: WorkspaceId, notification: int, sealed: str) -> None:
+    """Stores the same address, sealed anew."""
+    await conn.execute(
+        "UPDATE notification SET address = %s WHERE workspace = %s AND notification = %s",
+        (sealed, workspace, notification),
+    )
+
+
 # What came of telling
 
 
@@ -196,8 +213,14 @@ async def note_failed(
     )
 
 
-_SELECT: Final = """SELECT notification, name, address, kinds, language, quiet_from, quiet_to, zone, created_at,
+_SELECT: Final[
+    LiteralString
+] = """SELECT notification, name, address, kinds, language, quiet_from, quiet_to, zone, created_at,
        tested_at, told_at, failed_at, failure, removed_at FROM notification"""
+
+
+def _held(query: LiteralString, hold: bool) -> LiteralString:
+    return query + " FOR UPDATE" if hold else query
 
 
 def _columns(choice: Choice) -> tuple[object, ...]:
@@ -205,7 +228,7 @@ def _columns(choice: Choice) -> tuple[object, ...]:
     return choice.name, kinds, choice.language, choice.quiet_from, choice.quiet_to, choice.zone
 
 
-async def _read(conn: AsyncConnection[Any], query: Any, values: Sequence[object]) -> list[Notification]:
+async def _read(conn: AsyncConnection[Any], query: LiteralString, values: Sequence[object]) -> list[Notification]:
     async with conn.cursor(row_factory=class_row(Notification)) as cursor:
         await cursor.execute(query, values)
         return await cursor.fetchall()

@@ -17,9 +17,14 @@ import pytest
 
 from steelyard.people.permissions import Permission
 from steelyard.routing import alarms
+from steelyard.routing.acts import REFUSALS
+from steelyard.routing.acts_done import ActDone, Refusal
 from steelyard.routing.aside import Aside
-from steelyard.routing.desk import Desk, Group, Row
+from steelyard.routing.conversation_page import ConversationPage
+from steelyard.routing.conversations import TABLE, Crowd, Listed, State
+from steelyard.routing.desk import Desk, Group, Row, Wait
 from steelyard.routing.desk_parts import DeskParts
+from steelyard.routing.engineer_page import EngineerPage
 from steelyard.routing.entries import Compared, Entry
 from steelyard.routing.health import Kind
 from steelyard.routing.health_page import Health
@@ -29,11 +34,13 @@ from steelyard.routing.shadow import Shadow
 from steelyard.routing.switch_page import SwitchPage
 from steelyard.routing.why import Replay, Why
 from steelyard.web.charts import scale_for
+from steelyard.web.fragments import FragmentLink
 from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
 from steelyard.web.sse import Manner
 from steelyard.web.static import read_static
+from steelyard.web.tables import Shown
 from steelyard.web.viewer import Viewer
 
 HOSTILE = "<b onclick=1>'\"&{{1}}%(x)s"
@@ -56,6 +63,8 @@ def _some(kind: Any, random: Random) -> Any:
         return _some(next(each for each in inner if each is not NoneType), random)
     if origin is Literal:
         return random.choice(inner)
+    if origin is tuple and inner[-1] is not Ellipsis:
+        return tuple(_some(each, random) for each in inner)
     if origin is tuple:
         return tuple(_some(inner[0], random) for _ in range(random.choice([0, 1, 3])))
     if origin is frozenset:
@@ -119,11 +128,12 @@ def test_desk(seed: int) -> None:
     if mine is not None and mine.turn == "behind":
         mine = mine._replace(first=some(Person, random))
     addresses = {"frame": "0123", "stream": "/desk/live", "data": "/desk.json"}
+    done = a_done(random) if seed % 3 else None
 
     def draw(language: str) -> str:
         desk, manner = DeskParts(PAGES), Manner(language)
         parts = asyncio.run(desk.draw(view, manner)) | asyncio.run(desk.own(mine, view.place, manner))
-        return PAGES.draw("routing/desk.html", language, view=view, parts=parts, shell=shell, **addresses)
+        return PAGES.draw("routing/desk.html", language, view=view, parts=parts, shell=shell, done=done, **addresses)
 
     check(draw)
 
@@ -143,6 +153,76 @@ def test_a_part_of_the_desk_that_is_the_same_is_not_drawn_again(seed: int) -> No
 def test_why(seed: int) -> None:
     view, shell = some(Why, random := Random(seed)), a_shell(random)
     check(lambda language: PAGES.draw("routing/why.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_conversation(seed: int) -> None:
+    view, shell = a_conversation(random := Random(seed)), a_shell(random)
+    done, refusal = (a_done(random), None) if seed % 2 else (None, a_refusal(random))
+    links = tuple(some(FragmentLink, random) for _ in range(seed % 3))
+    check(
+        lambda language: PAGES.draw(
+            "routing/conversation.html", language, view=view, shell=shell, done=done, refusal=refusal, links=links
+        )
+    )
+    check(lambda language: PAGES.draw("routing/acts_toast.html", language, shell=shell, done=done, refusal=refusal))
+    unknown = {"number": random.randrange(10**9), "possible": seed % 2, "done": done}
+    check(lambda language: PAGES.draw("routing/conversation_unknown.html", language, shell=shell, **unknown))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_engineer(seed: int) -> None:
+    view, shell = some(EngineerPage, random := Random(seed)), a_shell(random)
+    carried = listed(random, seed)
+    about = {"own": seed % 2, "done": None, "refusal": a_refusal(random) if seed % 5 == 1 else None}
+    check(
+        lambda language: PAGES.draw(
+            "routing/acts_engineer.html", language, view=view, shell=shell, carried=carried, **about
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_conversations(seed: int) -> None:
+    shell = a_shell(random := Random(seed))
+    at = some(datetime, random)
+    table = listed(random, seed)
+    check(lambda language: PAGES.draw("routing/conversations.html", language, shell=shell, table=table, at=at))
+
+
+def a_done(random: Random) -> ActDone:
+    """Who is taken off rotation, or put back, is known."""
+    done = some(ActDone, random)
+    return done if done.what == "moved" else done._replace(engineer=some(Person, random))
+
+
+def a_refusal(random: Random) -> Refusal:
+    return some(Refusal, random)._replace(code=random.choice([*REFUSALS, "stale", "nobody_chosen", HOSTILE]))
+
+
+def a_conversation(random: Random) -> ConversationPage:
+    """Who has it is known exactly where somebody does; facts are of kinds that there are."""
+    view = some(ConversationPage, random)
+    owned = view.state in (State.WITH, State.ON_ITS_WAY, State.SHADOW)
+    events = tuple(each._replace(kind=random.choice([*KINDS, HOSTILE])) for each in view.events)
+    weighing = view.weighing._replace(at=view.at)
+    view = view._replace(team=view.team or some(Crowd, random))
+    why = view.why or Wait.SOON
+    return view._replace(owner=some(Person, random) if owned else view.owner, events=events, weighing=weighing, why=why)
+
+
+KINDS = (
+    *(f"conversation.{each}" for each in ("created", "assigned", "noted", "closed", "snoozed", "read", "deleted")),
+    *(f"conversation.{each}" for each in ("move_asked", "moved", "move_overtaken", "move_refused", "read_asked")),
+    *(f"decision.{each}" for each in ("made", "delivered", "overtaken", "failed", "compared")),
+    *(f"ticket.{each}" for each in ("changed", "resolved", "engineer_replied")),
+)
+
+
+def listed(random: Random, seed: int) -> Shown[Listed]:
+    items = [some(Listed, random) for _ in range(seed % 4)]
+    asked = {} if seed % 3 else {"state": "waiting", HOSTILE: HOSTILE}
+    return TABLE.of_page(items, TABLE.read(asked), len(items) * (seed % 2))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -179,8 +259,6 @@ def test_the_other_pages(seed: int) -> None:
     entries = [some(Entry, random) for _ in range(seed % 4)]
     more = {"more": seed % 2 and bool(entries), "first": seed % 3}
     check(lambda language: PAGES.draw("routing/decisions.html", language, shell=shell, entries=entries, **more))
-    check(lambda language: PAGES.draw("routing/nothing.html", language, shell=shell))
-    check(lambda language: PAGES.draw("web/enter.html", language, shell=shell, token=HOSTILE))
     for code in (401, 404, 500):
         check(lambda language: PAGES.draw("web/error.html", language, shell=shell, code=code, message=HOSTILE))  # noqa: B023
 

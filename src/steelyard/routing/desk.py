@@ -3,6 +3,8 @@
 desk_floor.py keeps them in step with what happens, desk_cache.py reads it, desk_parts.py draws them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -167,6 +169,11 @@ class Desk(NamedTuple):
     """The one scale of all rails, with room for the next conversation."""
 
     @property
+    def without_contacts(self) -> Desk:
+        """The same for somebody who may not see what customers are called."""
+        return self._replace(waiting=tuple(each._replace(contact="") for each in self.waiting))
+
+    @property
     def rows(self) -> tuple[Row, ...]:
         """Everybody."""
         return (*self.available, *self.resting, *self.away, *self.gone)
@@ -219,7 +226,8 @@ def _weight(block: Block, language: str, families: Mapping[str, str]) -> Weight:
     if block.label is None:
         name = families[block.family]
         return Weight(f"{name} ×{block.conversations}", name, block.weight, block.family, block.conversations)
-    return Weight(block.label.short_name(language), block.label.name(language), block.weight, block.family)
+    names = block.label.short_name(language), block.label.name(language)
+    return Weight(*names, block.weight, block.family, id=block.conversation)
 
 
 def group_of(engineer: Engineer, policy: Policy | None) -> Group:

@@ -83,7 +83,7 @@ class CachedDesk:
             touched = self._floor.touched[engineer]
             if known is None or known.touched != touched or monotonic() - known.read_at > DETAILS_KEPT:
                 async with self._reading() as connection:
-                    known = await read_details(connection, self._workspace, self._floor.held_by(engineer), touched)
+                    known = await read_details(connection, self._workspace, engineer, self._desk.at, self._floor)
                 while len(self._details) >= MOST_DETAILS:
                     del self._details[next(iter(self._details))]
                 self._details[engineer] = known

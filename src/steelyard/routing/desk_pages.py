@@ -13,9 +13,12 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
 from steelyard.people.permissions import Permission
+from steelyard.routing.acts_done import read_done
 from steelyard.routing.desk import Desk
 from steelyard.routing.desk_cache import Desks
 from steelyard.routing.desk_parts import DeskParts
+from steelyard.routing.mine import Mine
+from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import plain
 from steelyard.web.frames import Parts
@@ -36,13 +39,15 @@ class Shown(NamedTuple):
 
     workspace: WorkspaceId
     team: int | None
+    reads: bool
+    """Whether whoever looks may see what customers write and are called."""
 
 
 class DeskPages:
     """What the desk's routes do."""
 
-    def __init__(self, desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> None:
-        self._pages, self._changes, self._clock = pages, changes, clock
+    def __init__(self, database: Database, desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> None:
+        self._database, self._pages, self._changes, self._clock = database, pages, changes, clock
         self._desks, self._parts = desks, DeskParts(pages)
         self.hub = Hub[Shown, Desk](self._load, self._parts.draw, self._changes_of, self._own)
 
@@ -66,6 +71,7 @@ class DeskPages:
             frame=frame.id,
             stream=view.place.link("/desk/live", **asked),
             data=view.place.link("/desk.json", **asked),
+            done=await read_done(self._database, request),
         )
         page.body = with_times(bytes(page.body).decode(), view.at).encode()
         page.headers["content-length"] = str(len(page.body))
@@ -76,7 +82,7 @@ class DeskPages:
         shown = _shown(request)
         data = (await self._load(shown)).data
         engineer = standing_of(request).engineer
-        mine = await self._desks.of(shown.workspace).mine(engineer) if engineer is not None else None
+        mine = await self._mine(shown, engineer) if engineer is not None else None
         return JSONResponse(plain(data | {"mine": mine}))
 
     async def live(self, request: Request) -> Response:
@@ -88,12 +94,17 @@ class DeskPages:
         return EventStream(self.hub.stream(_shown(request), _manner(request), known, engineer, until))
 
     async def _load(self, shown: Shown) -> Desk:
-        return await self._desks.of(shown.workspace).view(self._clock(), shown.team)
+        view = await self._desks.of(shown.workspace).view(self._clock(), shown.team)
+        return view if shown.reads else view.without_contacts
 
     async def _own(self, shown: Shown, engineer: int, manner: Manner) -> Parts:
         desk = self._desks.of(shown.workspace)
-        mine, place = await desk.mine(engineer), desk.place
+        mine, place = await self._mine(shown, engineer), desk.place
         return await self._parts.own(mine, place, manner) if place is not None else {}
+
+    async def _mine(self, shown: Shown, engineer: int) -> Mine | None:
+        mine = await self._desks.of(shown.workspace).mine(engineer)
+        return mine if shown.reads or mine is None else mine.without_contacts
 
     async def _changes_of(self, shown: Shown) -> AsyncGenerator[None]:
         async for _ in self._changes(shown.workspace):
@@ -104,16 +115,17 @@ def _shown(request: Request) -> Shown:
     """What an address asks for; everybody where it names no team, or none that could be one."""
     team = request.query_params.get("team", "")
     usable = team.isascii() and team.isdigit() and len(team) <= _MOST_DIGITS
-    return Shown(standing_of(request).workspace, int(team) if usable else None)
+    reads = viewer_of(request).may(Permission.READ_MESSAGES)
+    return Shown(standing_of(request).workspace, int(team) if usable else None, reads)
 
 
 def _manner(request: Request) -> Manner:
     return Manner(language_of(request), viewer_of(request).zone)
 
 
-def routes(desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> list[PageRoute]:
+def routes(database: Database, desks: Desks, pages: Pages, changes: Changes, clock: Clock) -> list[PageRoute]:
     """The desk's routes. `changes` tells when a desk has to be drawn again."""
-    room = DeskPages(desks, pages, changes, clock)
+    room = DeskPages(database, desks, pages, changes, clock)
     return [
         PageRoute("/", room.home, Scope.CELL, SIGNED_IN),
         PageRoute("/desk", room.desk, Scope.WORKSPACE, Permission.SEE_DESK),

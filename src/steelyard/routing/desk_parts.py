@@ -78,7 +78,8 @@ class DeskParts:
             await drawing.add(f"{group}-head", (group, len(rows), known), macros.head, team)
             drawing.parts[group] = _order(group, rows)
             for row in rows:
-                await drawing.add(f"engineer-{row.person.id}", (row, view.scale, group == "available"), macros.row)
+                value = row, view.scale, group, place
+                await drawing.add(f"engineer-{row.person.id}", value, macros.row)
         await drawing.add("fulcrum", (view.scale, figures.mean), macros.fulcrum)
         legend = (view.families, view.grouped, view.hollow, view.reach.state)
         await drawing.add("legend", legend, macros.legend, team)
@@ -92,8 +93,8 @@ class DeskParts:
         macros = self._pages.macros("routing/mine.html", manner.language)
         drawing = _Drawing(self._kept_of(place, manner), manner.zone)
         engineer = mine.person.id
-        await drawing.add("turn", (mine._replace(conversations=()),), macros.turn, engineer)
-        await drawing.add("mine", (mine.conversations, mine.open, place), macros.own, engineer)
+        await drawing.add("turn", (mine._replace(conversations=()), place), macros.turn, engineer)
+        await drawing.add("mine", (mine.conversations, mine.open, mine.person.id, place), macros.own, engineer)
         return drawing.parts
 
     def _kept_of(self, place: Place, manner: Manner) -> _Kept:

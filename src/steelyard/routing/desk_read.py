@@ -57,8 +57,12 @@ _TEAMS: LiteralString = (
     " WHERE workspace = %s ORDER BY 2, 1"
 )
 
+_OF_ENGINEERS = ("engineer.away_asked", "engineer.away_refused")
+"""Facts that change nothing on the floor, but what an engineer sees of their own."""
+
 _FACTS: LiteralString = """
-    SELECT kind, conversation, at, CASE WHEN kind = 'decision.delivered' THEN (data ->> 'decision')::bigint END
+    SELECT kind, conversation, at, engineer,
+           CASE WHEN kind = 'decision.delivered' THEN (data ->> 'decision')::bigint END
     FROM ledger WHERE workspace = %s AND position > %s AND position <= %s
 """
 
@@ -163,7 +167,10 @@ async def catch_up(
     changed = sorted({conversation for _, conversation, *_ in found if conversation is not None})
     if changed:
         await _put_again(connection, workspace, floor, changed)
-    today.decisions += sum(kind == "decision.made" and at >= today.since for kind, _, at, _ in found)
+    for kind, _, _, engineer, _ in found:
+        if kind in _OF_ENGINEERS and engineer is not None:
+            floor.touched[engineer] += 1
+    today.decisions += sum(kind == "decision.made" and at >= today.since for kind, _, at, *_ in found)
     delivered = [decision for *_, decision in found if decision is not None]
     if delivered:
         for (seconds,) in await _all(connection, _DELIVERED, [workspace, delivered, today.since]):

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from steelyard.kit.ids import WorkspaceId
 from steelyard.routing.desk import Desk, Row
 from steelyard.routing.desk_floor import Floor, Open
+from steelyard.routing.engineer_page import Away, read_away
 from steelyard.routing.labels import Label, Person
 
 MOST_OWN = 40
@@ -70,6 +71,12 @@ class Mine(NamedTuple):
     """Whom the next conversation goes to instead of them."""
     lighter: float
     """By how much less the load of `first` counts."""
+    away: Away
+
+    @property
+    def without_contacts(self) -> Mine:
+        """The same for somebody who may not see what customers are called."""
+        return self._replace(conversations=tuple(each._replace(contact="") for each in self.conversations))
 
     @property
     def above(self) -> float | None:
@@ -90,18 +97,22 @@ class Details(NamedTuple):
     """In seconds of a clock that nobody sets."""
     known: dict[int, tuple[str, Writer]]
     """By conversation: what its customer is called, and who wrote last."""
+    away: Away
 
 
 async def read_details(
-    connection: AsyncConnection[Any], workspace: WorkspaceId, held: Sequence[Open], touched: int
+    connection: AsyncConnection[Any], workspace: WorkspaceId, engineer: int, now: datetime, floor: Floor
 ) -> Details:
-    """The details of the conversations in `held`."""
-    wanted = [each.id for each in held[:MOST_OWN]]
+    """The details of `engineer`'s conversations, and whether they are going away or coming back."""
+    touched = floor.touched[engineer]
+    away = await read_away(connection, workspace, engineer, now) or Away(now=False, asked=None, refused="")
+    wanted = [each.id for each in floor.held_by(engineer)[:MOST_OWN]]
     if not wanted:
-        return Details(touched, monotonic(), {})
+        return Details(touched, monotonic(), {}, away)
     values = {"workspace": workspace, "wanted": wanted, "wrote": list(_WROTE)}
     found = await (await connection.execute(_DETAILS, values)).fetchall()
-    return Details(touched, monotonic(), {id: (contact, _WROTE.get(kind, "")) for id, contact, kind in found})
+    known: dict[int, tuple[str, Writer]] = {id: (contact, _WROTE.get(kind, "")) for id, contact, kind in found}
+    return Details(touched, monotonic(), known, away)
 
 
 def mine_of(desk: Desk, floor: Floor, engineer: int, details: Details) -> Mine | None:
@@ -119,6 +130,7 @@ def mine_of(desk: Desk, floor: Floor, engineer: int, details: Details) -> Mine |
         len(held),
         tuple(_own(each, floor, details) for each in held[:MOST_OWN]),
         *_turn(desk, engineer),
+        details.away,
     )
 
 

@@ -138,7 +138,7 @@ def routes(
     room, desks = RoutingPages(database, pages, acts, clock), Desks(database)
     conversations = ConversationsPages(database, pages, acts, desks, fragments, clock)
     return [
-        *desk_pages.routes(desks, pages, changes, clock),
+        *desk_pages.routes(database, desks, pages, changes, clock),
         *conversations_pages.routes(conversations),
         *acts_pages.routes(database, pages, acts, conversations, desks, clock),
         PageRoute("/decisions", room.decisions, Scope.WORKSPACE, P.SEE_DESK),

@@ -34,6 +34,8 @@ class Weight(NamedTuple):
     weight: int
     family: str
     number: int = 1
+    id: int | None = None
+    """What it is on its page, where it can be pointed at alone."""
 
 
 class Block(NamedTuple):
@@ -48,6 +50,7 @@ class Block(NamedTuple):
     number: int
     fits: int
     """The rail's width in rem from which the name fits, as one of FITS; 0: none."""
+    id: int | None
 
 
 FITS = (16, 24, 32, 44, 60)
@@ -85,7 +88,7 @@ def _block(at: int, weight: Weight, scale: Scale) -> Block:
     needed = (len(weight.name) * _LETTER + _PADDING) * scale.end / max(1, weight.weight)
     fits = next((width for width in FITS if width >= needed), 0)
     place = scale.share(at), scale.share(weight.weight)
-    return Block(*place, weight.name, weight.title, weight.family, weight.weight, weight.number, fits)
+    return Block(*place, weight.name, weight.title, weight.family, weight.weight, weight.number, fits, weight.id)
 
 
 class Bar(NamedTuple):

@@ -4,7 +4,7 @@
 import { localize } from "./clock.js";
 
 const FAR = 6; // pixels from which a press becomes a drag
-const WHAT = "[data-conversation]";
+const WHAT = "[data-conversation], [data-engineer] .block[data-id]";
 const WHO = "[data-engineer]";
 
 class MoveDesk extends HTMLElement {
@@ -127,7 +127,7 @@ class MoveDesk extends HTMLElement {
   #choose(kind, what, elements) {
     const seen = new Set();
     this.#options = elements.filter((each) => {
-      const id = each.dataset.engineer ?? each.dataset.conversation;
+      const id = each.dataset.engineer ?? idOf(each);
       return !seen.has(id) && seen.add(id);
     }).map((element) => ({ element, text: kind === "who" ? engineerText(element) : conversationText(element) }));
     this.querySelector("h2").textContent = this.#words(kind, { what });
@@ -193,7 +193,7 @@ class MoveDesk extends HTMLElement {
 
   async #send(what, row) {
     const fields = this.#form.elements;
-    fields.conversation.value = what.dataset.conversation;
+    fields.conversation.value = idOf(what);
     fields.expected.value = ownerOf(what);
     fields.engineer.value = row.dataset.engineer;
     this.#say("sent", { name: row.querySelector(".name").textContent });
@@ -241,8 +241,13 @@ function rowAt(event) {
   return document.elementFromPoint(event.clientX, event.clientY)?.closest(WHO) ?? null;
 }
 
+function idOf(what) {
+  return what.dataset.conversation ?? what.dataset.id;
+}
+
 /** Whom it is seen with, or 0. What is only in the shadow is with nobody. */
 function ownerOf(what) {
+  if (what.classList.contains("hollow")) return "0";
   return what.dataset.owner ?? what.closest(WHO)?.dataset.engineer ?? "0";
 }
 
@@ -264,7 +269,7 @@ function engineerText(row) {
 function conversationText(what) {
   const owner = what.closest(WHO)?.querySelector(".name").textContent;
   const topic = what.querySelector(".topic")?.textContent.trim().replace(/\s+/g, " ");
-  return [nameOf(what), topic, what.dataset.conversation, owner].filter(Boolean).join(", ");
+  return [nameOf(what), topic, idOf(what), owner].filter(Boolean).join(", ");
 }
 
 customElements.define("move-desk", MoveDesk);

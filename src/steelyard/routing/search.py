@@ -64,8 +64,9 @@ async def find_conversations(connection: AsyncConnection[Any], asked: Asked) -> 
 
     def hit(row: dict[str, Any]) -> Hit:
         topic = label_of(row["topic"], policy).name(asked.language)
-        note = " · ".join(part for part in (f"{topic} {row['weight']}", row["contact"]) if part)
-        return Hit(str(row["conversation"]), asked.place.link(f"/conversations/{row['conversation']}"), note)
+        number = str(row["conversation"])
+        note = f"{topic} {row['weight']}" + (f" · {number}" if row["contact"] else "")
+        return Hit(row["contact"] or number, asked.place.link(f"/conversations/{number}"), note)
 
     return [hit(row) for row in found]
 

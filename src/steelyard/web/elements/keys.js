@@ -14,10 +14,10 @@ function off() {
   }
 }
 
-/** The element that keys press: one that can be seen, of an open dialog before the page. */
+/** The element that keys press: one that can be seen or stands in a menu, of an open dialog before the page. */
 function pressed(keys) {
   const scope = document.querySelector("dialog:modal") ?? document;
-  return [...scope.querySelectorAll(`[data-key="${CSS.escape(keys)}"]`)].find((each) => !each.closest("[hidden], dialog:not([open])"));
+  return [...scope.querySelectorAll(`[data-key="${CSS.escape(keys)}"]`)].find((each) => each.checkVisibility() || each.closest("[popover]"));
 }
 
 /** Moves the focus among the links of the page's lists. */

@@ -96,11 +96,11 @@ class ActsPages:
 
     async def engineer(self, request: Request) -> Response:
         """One engineer's page."""
-        return await self._engineer(request, cast("int", request.path_params["number"]))
+        return await self._engineer(request, cast("int", request.path_params["engineer"]))
 
     async def engineer_data(self, request: Request) -> Response:
         """The same as JSON."""
-        engineer = cast("int", request.path_params["number"])
+        engineer = cast("int", request.path_params["engineer"])
         view = await self._read_engineer(request, engineer)
         carried = await self._carried(request, engineer)
         return JSONResponse(plain(view._asdict() | {"conversations": carried.rows}))
@@ -198,6 +198,6 @@ def routes(
         PageRoute("/move", room.move, Scope.WORKSPACE, P.MOVE, methods=["POST"]),
         PageRoute("/rotation", room.rotation, Scope.WORKSPACE, P.CHANGE_ROTATION, methods=["POST"]),
         PageRoute("/away", room.away, Scope.WORKSPACE, P.SET_OWN_AWAY, methods=["POST"]),
-        PageRoute("/engineers/{number:int}", room.engineer, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
-        PageRoute("/engineers/{number:int}.json", room.engineer_data, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
+        PageRoute("/engineers/{engineer:int}", room.engineer, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
+        PageRoute("/engineers/{engineer:int}.json", room.engineer_data, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
     ]

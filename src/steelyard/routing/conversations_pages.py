@@ -50,11 +50,11 @@ class ConversationsPages:
 
     async def page(self, request: Request) -> Response:
         """One conversation."""
-        return await self.answer(request, cast("int", request.path_params["number"]))
+        return await self.answer(request, cast("int", request.path_params["conversation"]))
 
     async def data(self, request: Request) -> Response:
         """The same as JSON."""
-        view = await self._read(request, cast("int", request.path_params["number"]))
+        view = await self._read(request, cast("int", request.path_params["conversation"]))
         if view is None:
             raise HTTPException(404)
         return JSONResponse(plain(view._asdict() | {"expected": view.expected}))
@@ -83,7 +83,7 @@ class ConversationsPages:
 
     async def read(self, request: Request) -> Response:
         """Has one read from Intercom, known or not."""
-        conversation, standing = cast("int", request.path_params["number"]), standing_of(request)
+        conversation, standing = cast("int", request.path_params["conversation"]), standing_of(request)
         place = viewer_of(request).place
         if place is None or not 0 < conversation <= _LARGEST:
             raise HTTPException(404)
@@ -103,7 +103,7 @@ class ConversationsPages:
 
 def routes(room: ConversationsPages) -> list[PageRoute]:
     """The routes of conversations."""
-    page, read = "/conversations/{number:int}", "/conversations/{number:int}/read"
+    page, read = "/conversations/{conversation:int}", "/conversations/{conversation:int}/read"
     return [
         *data_routes("/conversations", room.list, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute(page, room.page, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),

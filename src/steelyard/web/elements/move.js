@@ -20,7 +20,7 @@ class MoveDesk extends HTMLElement {
     document.addEventListener("dragstart", (event) => event.target.closest?.(WHAT) && event.preventDefault());
     document.addEventListener("click", (event) => this.#swallow(event), true);
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.#drag && this.#leave());
-    this.#button.addEventListener("pointerdown", () => (this.#focused = document.activeElement));
+    this.#button.addEventListener("focus", (event) => (this.#focused = event.relatedTarget));
     this.#button.addEventListener("click", () => this.#begin());
     this.#input.addEventListener("input", () => this.#fill());
     this.#input.addEventListener("keydown", (event) => this.#key(event));
@@ -106,11 +106,11 @@ class MoveDesk extends HTMLElement {
   // By keyboard, and from the button
 
   #begin() {
-    const from = this.#focused ?? document.activeElement;
+    const from = this.#focused;
     this.#focused = null;
-    this.#return = from === this.#button ? null : from;
-    const what = from?.closest?.(WHAT);
-    const row = from?.closest?.(WHO);
+    const what = from?.closest(WHAT);
+    const row = from?.closest(WHO);
+    this.#return = what || row ? from : this.#button;
     if (what) this.#ask(what);
     else this.#choose("what", "", [...(row ?? document).querySelectorAll(WHAT)]);
   }
@@ -186,7 +186,7 @@ class MoveDesk extends HTMLElement {
     if (!this.#sent) this.#say("left");
     this.#sent = false;
     this.#asked = null;
-    this.#return?.focus?.();
+    this.#return?.focus();
   }
 
   // Asking the server
@@ -216,6 +216,7 @@ class MoveDesk extends HTMLElement {
       this.#say("unreachable", {}, true);
       return;
     }
+    toast.removeAttribute("autofocus");
     localize(toast);
     for (const each of document.querySelectorAll(".toast")) each.remove();
     this.#status.textContent = "";

@@ -184,7 +184,7 @@ class NotificationsPages:
         await self._ground.ledger.append(conn, standing.workspace, [fact])
 
     async def _known(self, request: Request, *, also_removed: bool = False) -> Notification:
-        number = int(request.path_params["number"])
+        number = int(request.path_params["notification"])
         async with self._ground.database.transaction(workspace_of(request)) as conn:
             found = await read_notification(conn, workspace_of(request), number) if number < 2**63 else None
         if found is None or (found.removed_at is not None and not also_removed):
@@ -234,7 +234,7 @@ class NotificationsPages:
 
 def routes(ground: SettingsGround) -> list[PageRoute]:
     """`/settings/notifications` and what is below it."""
-    room, change, one = NotificationsPages(ground), Permission.CHANGE_NOTIFICATIONS, f"{PATH}/{{number:int}}"
+    room, change, one = NotificationsPages(ground), Permission.CHANGE_NOTIFICATIONS, f"{PATH}/{{notification:int}}"
     return [
         *data_routes(PATH, room.listed, Scope.WORKSPACE, Permission.SEE_SETTINGS),
         PageRoute(PATH, room.add, Scope.WORKSPACE, change, methods=["POST"]),

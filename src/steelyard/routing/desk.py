@@ -28,6 +28,8 @@ MOST_WAITING = 30
 MOST_ENTRIES = 14
 MOST_SINGLE = 12
 """Conversations of one rail that are drawn one by one. Where there are more, those of a family stand together."""
+MOST_AIRY = 40
+"""Rows of engineers that stand in comfort; more stand closer together."""
 
 
 class Carried(NamedTuple):
@@ -177,6 +179,11 @@ class Desk(NamedTuple):
     def rows(self) -> tuple[Row, ...]:
         """Everybody."""
         return (*self.available, *self.resting, *self.away, *self.gone)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are so many engineers that their rows had better be low."""
+        return len(self.rows) > MOST_AIRY
 
     @property
     def families(self) -> frozenset[str]:

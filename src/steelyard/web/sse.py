@@ -35,7 +35,7 @@ MOST_VIEWERS = 1000
 PATIENCE = 30.0
 """Seconds in which a viewer has to take what it was sent."""
 
-AT_ONCE = 16
+AT_ONCE = 4
 """Viewers that are woken at once: webhooks that come meanwhile go in between."""
 
 

@@ -123,7 +123,7 @@ async def test_a_leads_morning_with_the_settings_by_keyboard(browser: Browser, c
     await page.get_by_label("Address", exact=True).fill("json://127.0.0.1:9/")
     await page.get_by_label("Quiet until").fill("07:00")
     await page.get_by_role("button", name="Tell alarms there").press("Enter")
-    await page.get_by_role("button", name="Send On call a test").press("Enter")
+    await page.get_by_role("button", name="Send a test to On call").press("Enter")
     await page.get_by_text("a test is on its way", exact=True).wait_for()
     async with console.desk.database.transaction(console.desk.workspace) as conn:
         await conn.execute("UPDATE notification SET tested_at = NULL, told_at = %s", (NOW,))

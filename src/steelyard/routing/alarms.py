@@ -41,7 +41,7 @@ def name_of(kind: str, language: str) -> str:
         Kind.SET_ASIDE: _("Payloads are set aside"),
         Kind.DRIFT: _("Much changed unheard"),
         Kind.TOKEN_REFUSED: _("Intercom refuses the access token"),
-        Kind.RATE_LOW: _("Intercom’s rate limit is nearly used up"),
+        Kind.RATE_LOW: _("The rate limit is nearly used up"),
     }
     return names[Kind(kind)] if kind in names else kind
 

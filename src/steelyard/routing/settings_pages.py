@@ -16,7 +16,7 @@ from steelyard.routing import settings
 from steelyard.routing.settings import Going, Keep
 from steelyard.routing.settings_ground import SettingsGround, place_of, workspace_of
 from steelyard.routing.settings_intercom import ask_to_read, read_reached
-from steelyard.routing.settings_words import KEPT
+from steelyard.routing.settings_words import HOW_LONG, KEPT
 from steelyard.store.retention import TABLES, Table
 from steelyard.web.data import plain
 from steelyard.web.forms import Field, Filled, Form
@@ -167,6 +167,7 @@ class SettingsPages:
             agreed=_code(plan.keep) if plan is not None else "",
             tables=_tables(keep),
             kept=KEPT,
+            how_long=HOW_LONG,
             done=done and done.what,
             undo=undo,
         )

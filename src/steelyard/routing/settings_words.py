@@ -45,6 +45,14 @@ KEPT: Final = {
 }
 """By the name of the table: what it holds, and why."""
 
+HOW_LONG: Final = {
+    "notification": N_("until it is removed, and a day more"),
+    "api_token": N_("90 days after it ended"),
+    "teammate_name": N_("365 days after they were last seen"),
+    "alarm": N_("365 days after it began"),
+}
+"""For how long, where a number of days does not say from when."""
+
 FAILURES: Final = {
     "unreadable": N_("It is no address that Apprise knows. Change it."),
     "refused": N_("It did not take the message. Look whether its token still holds and whether its channel is there."),

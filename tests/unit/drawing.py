@@ -12,10 +12,12 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from steelyard.main import ROOMS
 from steelyard.people.permissions import Permission
+from steelyard.web.forms import Filled, Form
 from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
 from steelyard.web.static import read_static
+from steelyard.web.tables import Shown, Table
 from steelyard.web.viewer import ZONES, Preferences, Viewer
 
 HOSTILE = "<b onclick=1>'\"&{{1}}%(x)s"
@@ -77,6 +79,23 @@ def a_shell(random: Random) -> Shell:
     theme, language = random.choice(["system", "light", "dark"]), random.choice(list(LANGUAGES))
     query = {HOSTILE: HOSTILE, "q": HOSTILE}
     return Shell(path, query, language, theme, some(Place, random), a_viewer(random), bare=random.random() < 0.2)
+
+
+def a_table(table: Table[Any], kind: Any, random: Random) -> Shown[Any]:
+    rows = [some(kind, random) for _ in range(random.choice([0, 1, 4]))]
+    asked = random.choice([{}, {"sort": "-nothing", HOSTILE: HOSTILE}, {"page": HOSTILE}, {"page": "7"}])
+    return table.of_page(rows, table.read(asked), random.choice([len(rows), 20_000]))
+
+
+def a_form(form: Form, random: Random) -> Filled:
+    """Empty, loaded, refused or stale: with hostile texts wherever one can be typed."""
+    texts = {each.name: some(str, random) for each in form.fields}
+    state = random.choice(["empty", "loaded", "refused", "stale"])
+    if state in ("empty", "loaded"):
+        return form.empty(texts) if state == "empty" else form.loaded(texts)
+    carried = [("loaded", "yes"), *((f"was.{name}", text) for name, text in texts.items())]
+    filled = form.read([*carried, *((name, some(str, random)) for name in texts)])
+    return filled.against({name: (some(str, random),) for name in texts}) if state == "stale" else filled
 
 
 def check(draw: Callable[[str], str]) -> None:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from drawing import HOSTILE, PAGES, SEEDS, a_shell, check, some
+from drawing import HOSTILE, PAGES, SEEDS, a_form, a_shell, a_table, check, some
 from starlette.requests import Request
 
 from steelyard.people.access_pages import ACCESS, Access
@@ -26,11 +26,9 @@ from steelyard.people.tokens import Listed
 from steelyard.people.tokens_pages import TOKENS, Made
 from steelyard.people.words import PERMISSIONS, ROLES
 from steelyard.routing.telling import TELLING as ROUTING_TELLING
-from steelyard.web.forms import Filled, Form
 from steelyard.web.search import Group
 from steelyard.web.styleguide import FORM as GUIDE_FORM
 from steelyard.web.styleguide import HOSTS, TABLE, _guide
-from steelyard.web.tables import Shown, Table
 from steelyard.web.toasts import Done, Undo
 from steelyard.web.viewer import Preferences
 
@@ -40,23 +38,6 @@ WORDS: dict[str, Any] = {"role_words": ROLES, "permissions": PERMISSIONS, "grant
 def draw(template: str, random: Random, **context: Any) -> None:
     shell = a_shell(random)
     check(lambda language: PAGES.draw(template, language, shell=shell, **context))
-
-
-def a_table(table: Table[Any], kind: Any, random: Random) -> Shown[Any]:
-    rows = [some(kind, random) for _ in range(random.choice([0, 1, 4]))]
-    asked = random.choice([{}, {"sort": "-nothing", HOSTILE: HOSTILE}, {"page": HOSTILE}, {"page": "7"}])
-    return table.of_page(rows, table.read(asked), random.choice([len(rows), 20_000]))
-
-
-def a_form(form: Form, random: Random) -> Filled:
-    """Empty, loaded, refused or stale: with hostile texts wherever one can be typed."""
-    texts = {each.name: some(str, random) for each in form.fields}
-    state = random.choice(["empty", "loaded", "refused", "stale"])
-    if state in ("empty", "loaded"):
-        return form.empty(texts) if state == "empty" else form.loaded(texts)
-    carried = [("loaded", "yes"), *((f"was.{name}", text) for name, text in texts.items())]
-    filled = form.read([*carried, *((name, some(str, random)) for name in texts)])
-    return filled.against({name: (some(str, random),) for name in texts}) if state == "stale" else filled
 
 
 def a_told(random: Random, *what: str) -> Told | None:

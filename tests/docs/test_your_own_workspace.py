@@ -126,19 +126,25 @@ async def connect(reader: Reader, simulator: Simulator, words: list[str]) -> Non
     assert f"{len(open_ones(simulator))} open conversations" in shown
     assert "team Support (balanced)" in shown
     assert "https://us1.example.com/hooks/intercom/us1" in shown
+    assert f"http://127.0.0.1:{reader.environment['STEELYARD_PORT']}/enter?token=us1.{APP}~" in shown
     assert config.token not in shown
     assert writes(simulator) == MADE
 
 
 async def browser(reader: Reader, desk: str, words: list[str]) -> httpx.Client:
-    """A browser that opened the printed link."""
+    """A browser in which somebody became an administrator by the printed link."""
     done = await reader.type(*words[1:])
     link = done.out.strip()
     assert link.startswith(f"{desk}/enter?token="), done.err
     page = httpx.Client(base_url=desk, trust_env=False, timeout=20)
     token = link.partition("token=")[2]
-    entered = await asyncio.to_thread(page.post, "/enter", data={"token": token}, headers={"Origin": desk})
+    typed = {"token": token, "name": "Ada Quinn", "address": "ada@example.com", "password": "weigh it, then carry it"}
+    entered = await asyncio.to_thread(page.post, "/enter", data=typed, headers={"Origin": desk})
     assert entered.status_code == 303
+    people = await reader.type("people", "--json")
+    assert [each["roles"] for each in people.json["people"]] == [["administrator"]]
+    listed = await asyncio.to_thread(page.get, "/people.json")
+    assert [each["name"] for each in listed.json()["rows"]] == ["Ada Quinn"]
     return page
 
 

@@ -21,7 +21,7 @@ from steelyard.web.routes import SIGNED_IN, PageRoute
 from steelyard.web.tables import Choice, Column, Is, Table
 from steelyard.web.viewer import viewer_of
 
-ACCESS: Final[Table[Verdict]] = Table(
+ACCESS: Final = Table[Verdict](
     "access",
     (
         Column("need", N_("What"), lambda row: row.permission.value, filter=Is(), heads=True),

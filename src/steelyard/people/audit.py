@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple, cast
 
 from psycopg import AsyncConnection
 
@@ -51,7 +51,7 @@ class Deed(NamedTuple):
         return found if isinstance(found, int) else 0
 
 
-DEEDS: Final[Table[Deed]] = Table(
+DEEDS: Final = Table[Deed](
     "audit",
     (
         Column("at", N_("When"), lambda row: row.at, sorts=True, filter=Days(), sql="position", where="at"),
@@ -94,7 +94,7 @@ async def read_deeds(
 def _deed(row: Sequence[Any], people: Mapping[PersonId, str], engineers: Mapping[EngineerId, str]) -> Deed:
     position, at, kind, person, conversation, engineer, text = row
     whole: Any = json.loads(text)
-    data: dict[str, Any] = whole if isinstance(whole, dict) else {"": whole}
+    data = cast("dict[str, Any]", whole) if isinstance(whole, dict) else {"": whole}
     of = data.get("of") if isinstance(data.get("of"), int) else None
     return Deed(
         position=position,

@@ -12,6 +12,9 @@ from starlette.requests import Request
 from steelyard.people.accounts import Caller
 from steelyard.people.permissions import Permission, Role, roles_in
 
+LOOPBACK: Final = ("127.0.0.1", "::1")
+"""This machine, or a proxy on it: a web process listens nowhere else."""
+
 _ADDRESS: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _BROWSERS: Final = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
@@ -58,4 +61,11 @@ def caller_of(request: Request) -> Caller:
     agent = request.headers.get("user-agent", "")
     browser = next((name for mark, name in _BROWSERS if mark in agent), "")
     system = next((name for name in _SYSTEMS if name in agent), "").replace("Macintosh", "macOS")
-    return Caller(", ".join(part for part in (browser, system) if part), request.client.host if request.client else "")
+    return Caller(", ".join(part for part in (browser, system) if part), _place_of(request))
+
+
+def _place_of(request: Request) -> str:
+    """The machine that asks; behind a proxy on this one, that which the proxy says last."""
+    host = request.client.host if request.client is not None else ""
+    told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return told[:100] if told and host in LOOPBACK else host

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from steelyard.kit.ids import CellId, PersonId
 from steelyard.kit.scopes import Scope
+from steelyard.people.forms import LOOPBACK
 from steelyard.people.permissions import Permission, Standing, granted, judge
 from steelyard.people.sessions import Membership, cookie_name, places_of_cell, read_session
 from steelyard.people.tokens import TokenRefused, read_token
@@ -23,7 +24,6 @@ from steelyard.web.pages import Pages
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 from steelyard.web.viewer import KEY, NOBODY, Preferences, Viewer
 
-_LOOPBACK = ("127.0.0.1", "::1")
 _IDENTITY: Final = "steelyard.identity"
 _REFUSED: Final = "steelyard.refused"
 _SECRETS: Final = ("password", "token", "secret")
@@ -108,9 +108,14 @@ class Gate:
         if wants_data(request):
             message = f"this needs the permission {verdict.permission.value}"
             return JSONResponse({"error": {"status": 403, "message": message}}, 403)
-        words = {"permissions": PERMISSIONS, "role_words": ROLES}
         return self._pages.answer(
-            request, "people/refused.html", status=403, verdict=verdict, standing=standing, **words
+            request,
+            "people/refused.html",
+            status=403,
+            verdict=verdict,
+            standing=standing,
+            permissions=PERMISSIONS,
+            role_words=ROLES,
         )
 
     def ended(self, request: Request) -> Callable[[], Awaitable[bool]]:
@@ -209,7 +214,7 @@ def person_of(request: Request) -> PersonId:
 def from_loopback(request: Request) -> bool:
     """Whether this machine asks, and nothing stands between: a proxy says for whom it asks."""
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
-    return request.client is not None and request.client.host in _LOOPBACK and not forwarded
+    return request.client is not None and request.client.host in LOOPBACK and not forwarded
 
 
 def wants_data(request: Request) -> bool:

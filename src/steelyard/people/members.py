@@ -128,8 +128,9 @@ class Staff:
             if Role.ADMINISTRATOR in before and Role.ADMINISTRATOR not in roles:
                 await _another_administrator(conn, person)
             await conn.execute("UPDATE membership SET roles = %s WHERE person = %s", [_sorted(roles), person])
-            data = {"of": person, "was": numbers_of(before), "roles": numbers_of(roles)}
-            await record(self._ledger, conn, workspace, act("person.roles_changed", by, now, **data))
+            was, given = numbers_of(before), numbers_of(roles)
+            fact = act("person.roles_changed", by, now, of=person, was=was, roles=given)
+            await record(self._ledger, conn, workspace, fact)
 
     async def link_engineer(
         self,
@@ -183,8 +184,8 @@ class Staff:
             row = await back.fetchone()
             if row is None:
                 raise MemberError("already_member" if await _roles_of(conn, person) is not None else "no_member")
-            data = {"of": person, "roles": numbers_of(roles_in(row[0]))}
-            await record(self._ledger, conn, workspace, act("person.joined", by, now, **data))
+            fact = act("person.joined", by, now, of=person, roles=numbers_of(roles_in(row[0])))
+            await record(self._ledger, conn, workspace, fact)
 
     async def _link(
         self, conn: Connection, workspace: WorkspaceId, person: PersonId, by: PersonId | None, now: datetime

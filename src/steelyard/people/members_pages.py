@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -40,7 +40,7 @@ INVITE: Final = Form(
 )
 ROLES_FORM: Final = Form((_ROLES,))
 
-PEOPLE: Final[Table[Member]] = Table(
+PEOPLE: Final = Table[Member](
     "people",
     (
         Column("name", N_("Name"), lambda row: row.name, sorts=True, filter=Holds(), heads=True),
@@ -60,7 +60,7 @@ PEOPLE: Final[Table[Member]] = Table(
     sort="name",
 )
 _SESSIONS: Final[Column[Member]] = Column("sessions", N_("Browsers"), lambda row: row.sessions, sorts=True, number=True)
-PEOPLE_TO_CHANGE: Final[Table[Member]] = Table("people", (*PEOPLE.columns, _SESSIONS), sort="name")
+PEOPLE_TO_CHANGE: Final = Table[Member]("people", (*PEOPLE.columns, _SESSIONS), sort="name")
 """In how many browsers somebody is signed in is for those who may do something about it."""
 
 
@@ -345,7 +345,7 @@ def _bits(roles: Sequence[Role] | frozenset[Role]) -> int:
 
 
 def _several(value: object) -> tuple[str, ...]:
-    return tuple(str(each) for each in value) if isinstance(value, tuple) else ()
+    return tuple(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else ()
 
 
 def _person_in(request: Request) -> PersonId:

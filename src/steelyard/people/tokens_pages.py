@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,7 +28,7 @@ from steelyard.web.viewer import viewer_of
 _MOST: Final = 50
 """Open tokens of one person in one workspace."""
 
-TOKENS: Final[Table[Listed]] = Table(
+TOKENS: Final = Table[Listed](
     "tokens",
     (
         Column("name", N_("Name"), lambda row: row.name, sorts=True, filter=Holds(), heads=True),
@@ -163,4 +163,4 @@ _LIVES: Final = (
 
 def _scopes(filled: Filled) -> list[Permission]:
     chosen = filled.values["scopes"]
-    return [Permission(each) for each in chosen] if isinstance(chosen, tuple) else []
+    return [Permission(each) for each in cast("tuple[str, ...]", chosen)] if isinstance(chosen, tuple) else []

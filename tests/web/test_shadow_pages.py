@@ -214,7 +214,7 @@ async def test_on_and_back_with_one_press_each(client: httpx.AsyncClient, desk: 
     assert (answer.status_code, await in_force(desk)) == (303, ([SUPPORT], False))
     page = (await client.get(answer.headers["location"])).text
     assert "On for Support. What waits is being given to somebody." in page
-    assert f'value="back-none-from-{SUPPORT}">Undo' in page
+    assert f'value="back-none-from-{SUPPORT}"' in page
     await press(client, "on-0")
     assert await in_force(desk) == ([0, SUPPORT], False)
     answer = await press(client, f"shadow-{SUPPORT}")
@@ -272,7 +272,7 @@ async def test_a_notice_that_no_longer_holds_is_not_told(client: httpx.AsyncClie
 async def test_an_old_undo_takes_nothing_of_others_back(client: httpx.AsyncClient, desk: Desk) -> None:
     await press(client, "on-all")
     old = (await client.get((await press(client, "pause")).headers["location"])).text
-    assert 'value="back-all-from-all-paused">Undo' in old
+    assert 'value="back-all-from-all-paused"' in old
     await press(client, f"shadow-{SECURITY}")
     answer = await press(client, "back-all-from-all-paused")
     assert await in_force(desk) == ([0, SUPPORT, FRENCH], True)
@@ -280,7 +280,7 @@ async def test_an_old_undo_takes_nothing_of_others_back(client: httpx.AsyncClien
     assert "It was changed since, so nothing was undone. How it stands now is below." in page
     assert "Paused since" in page
     assert "Undone" not in page
-    assert ">Undo<" not in page
+    assert 'value="back-' not in page
     french = (await client.get(answer.headers["location"], headers={"accept-language": "fr"})).text
     assert "Des changements ont eu lieu depuis" in french
 
@@ -291,7 +291,7 @@ async def test_an_undo_is_undone(client: httpx.AsyncClient, desk: Desk) -> None:
     assert await in_force(desk) == ([], False)
     page = (await client.get(answer.headers["location"])).text
     assert "Undone: it is as it was before." in page
-    assert 'value="back-all-from-none">Undo' in page
+    assert 'value="back-all-from-none"' in page
 
 
 async def test_the_router_is_told_of_each_change_once(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -10,12 +10,14 @@ import json
 import re
 import sys
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import uvloop
 
 DECISION = re.compile(rb'id="decision-(\d+)"')
+ACCEPTED = "Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n"
 AT_ONCE = 25
 """Viewers that come at the same time."""
 
@@ -34,19 +36,23 @@ class Viewer:
         """Reads for ever."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
         cookie = f"Cookie: steelyard_session={self._cookie}\r\n" if self._cookie else ""
-        asked = f"GET /desk/live HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: text/event-stream\r\n{cookie}\r\n"
+        asked = f"GET /desk/live HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n{ACCEPTED}{cookie}\r\n"
         writer.write(asked.encode())
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
             raise SystemExit(f"a viewer was answered {head[:200]!r}")
-        rest = b""
-        while chunk := await reader.read(2**18):
-            self._take(rest + chunk)
-            rest = chunk[-40:]
+        if b"content-encoding: gzip" not in head:
+            raise SystemExit("a stream is not compressed")
+        unpack, rest = zlib.decompressobj(zlib.MAX_WBITS | 16), b""
+        while size := int(await reader.readline(), 16):  # one chunk after the other
+            chunk = (await reader.readexactly(size + 2))[:-2]
+            self.bytes += size
+            plain = unpack.decompress(chunk)
+            self._take(rest + plain)
+            rest = plain[-40:]
         raise SystemExit("a stream ended")
 
     def _take(self, chunk: bytes) -> None:
-        self.bytes += len(chunk)
         found = max((int(each) for each in DECISION.findall(chunk)), default=0)
         if b"event: beat" in chunk or found:
             self.greeted.set()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import time
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
@@ -254,6 +256,31 @@ async def test_who_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     began = time.monotonic()
     await asyncio.wait_for(EventStream(source())(Request(scope).scope, receive, send), 3)  # type: ignore[arg-type]
     assert time.monotonic() - began < 2
+
+
+async def test_all_of_it_as_gzip_is_the_same(place: Place) -> None:
+    """However pieces follow each other, also to the end."""
+    over = False
+
+    async def until() -> bool:
+        return over
+
+    plain, packed = place.hub.stream(HERE, EN, focus=7), place.hub.stream(HERE, EN, focus=7, until=until, packed=True)
+    unpack, told, came = zlib.decompressobj(zlib.MAX_WBITS | 16), b"", b""
+    for number in range(1, 20):
+        told += (await events(plain, 1))[0]
+        [chunk] = await events(packed, 1)
+        came += unpack.decompress(chunk)
+        assert came == told  # nothing is held back
+        place.change(number * 7)
+    over = True
+    sse_beat, sse.BEAT_SECONDS = sse.BEAT_SECONDS, 0.0
+    try:
+        other = place.hub.stream(HERE, EN, until=until, packed=True)
+        whole = b"".join([each async for each in other])
+    finally:
+        sse.BEAT_SECONDS = sse_beat
+    assert gzip.decompress(whole).startswith(b"retry: 3000")
 
 
 def test_frames_are_forgotten() -> None:

@@ -91,7 +91,9 @@ class DeskPages:
             raise HTTPException(503, headers={"Retry-After": str(COME_AGAIN)})
         known = request.headers.get("last-event-id") or request.query_params.get("frame", "")
         engineer, until = standing_of(request).engineer, ended_for(request)
-        return EventStream(self.hub.stream(_shown(request), _manner(request), known, engineer, until))
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        events = self.hub.stream(_shown(request), _manner(request), known, engineer, until, packed=packed)
+        return EventStream(events, packed=packed)
 
     async def _load(self, shown: Shown) -> Desk:
         view = await self._desks.of(shown.workspace).view(self._clock(), shown.team)

@@ -1,8 +1,11 @@
 """What a live page looks like at one moment: parts by their ids. A viewer is sent only those that it has not got."""
 
+import struct
+import zlib
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 Parts = Mapping[str, str]
@@ -59,6 +62,49 @@ class History:
         """The frame with that id; None where it is not remembered (any more)."""
         frames = self._pages.get(page)
         return frames.get(id) if frames is not None else None
+
+
+class Piece:
+    """Some bytes of a stream, compressed for all who are sent them at most once.
+
+    Each piece is compressed by itself and ends on a whole byte, so that pieces can follow each other in any order.
+    """
+
+    def __init__(self, plain: bytes) -> None:
+        self.plain = plain
+
+    @cached_property
+    def packed(self) -> bytes:
+        """Deflated, without an end."""
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return packer.compress(self.plain) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+class Wire:
+    """What one viewer is sent: as it is, or as gzip."""
+
+    def __init__(self, packed: bool) -> None:
+        self._packed, self._begun = packed, False
+        self._sum = self._size = 0
+
+    def send(self, *pieces: Piece) -> bytes:
+        """The bytes of `pieces`, which are next."""
+        if not self._packed:
+            return b"".join(each.plain for each in pieces)
+        head, self._begun = b"" if self._begun else _GZIP, True
+        for each in pieces:
+            self._sum, self._size = zlib.crc32(each.plain, self._sum), self._size + len(each.plain)
+        return head + b"".join(each.packed for each in pieces)
+
+    def end(self) -> bytes:
+        """The bytes after the last piece."""
+        return _LAST + struct.pack("<II", self._sum, self._size & 0xFFFFFFFF) if self._begun else b""
+
+
+_LEVEL = 5
+_GZIP = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_LAST = b"\x03\0"
+"""An empty block of deflate that says it is the last."""
 
 
 def lines(html: str) -> bytes:

@@ -20,7 +20,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from steelyard.kit.ids import WorkspaceId
-from steelyard.web.frames import Frame, History, Parts, differing, lines
+from steelyard.web.frames import Frame, History, Parts, Piece, Wire, differing, lines
 from steelyard.web.routes import Until
 
 _log = structlog.get_logger()
@@ -52,7 +52,8 @@ View = TypeVar("View")
 Changes = Callable[[WorkspaceId], AsyncGenerator[None, None]]
 """Something to wait for: yields at once, then after each change of a workspace. Closed when nobody watches."""
 
-_BEAT = b"event: beat\ndata:\n\n"
+_BEAT = Piece(b"event: beat\ndata:\n\n")
+_END = Piece(b"\n")
 
 
 async def polled(workspace: WorkspaceId) -> AsyncGenerator[None, None]:
@@ -67,8 +68,10 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes]) -> None:
-        super().__init__(events, headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"})
+    def __init__(self, events: AsyncIterator[bytes], *, packed: bool = False) -> None:
+        """`packed`: they come as gzip."""
+        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        super().__init__(events, headers=headers | ({"Content-Encoding": "gzip"} if packed else {}))
 
     async def stream_response(self, send: Send) -> None:
         """Sends, and gives up on a viewer that takes nothing."""
@@ -88,7 +91,7 @@ class _Channel(Generic[View]):
     view: View | None = None
     serial: int = 0
     frames: dict[Manner, Frame] = field(default_factory=dict[Manner, Frame])
-    deltas: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
+    deltas: dict[tuple[str, str], Piece] = field(default_factory=dict[tuple[str, str], Piece])
     """What brings a viewer from one frame to another: the same for all who are there."""
     own: dict[tuple[int, Manner], Parts] = field(default_factory=dict[tuple[int, Manner], Parts])
     manners: Counter[Manner] = field(default_factory=Counter[Manner])
@@ -141,21 +144,25 @@ class Hub(Generic[Key, View]):
         last_id: str = "",
         focus: int | None = None,
         until: Until | None = None,
+        *,
+        packed: bool = False,
     ) -> AsyncIterator[bytes]:
         """Server-sent events: what differs from the frame `last_id`, now and from then on; a `beat` every 15 seconds.
 
-        `focus` adds what is one engineer's own. Ends when `until` says so, and when loading or drawing fails: the
-        browser says so and comes back.
+        `focus` adds what is one engineer's own; `packed`: as gzip. Ends when `until` says so, and when loading or
+        drawing fails: the browser says so and comes back.
         """
-        retry = f"retry: {RETRY_MILLISECONDS}\n".encode()
+        retry, wire = Piece(f"retry: {RETRY_MILLISECONDS}\n".encode()), Wire(packed)
         if self.full:
-            yield retry + b"\n"
+            yield wire.send(retry, _END) + wire.end()
             return
         channel = self._join(key, manner)
         try:
-            yield retry + _BEAT
-            async for each in self._events(channel, key, manner, last_id, focus, until):
-                yield each
+            yield wire.send(retry, _BEAT)
+            async for pieces in self._events(channel, key, manner, last_id, focus, until):
+                yield wire.send(*pieces)
+            if last := wire.end():
+                yield last
         finally:
             self._leave(key, channel, manner)
 
@@ -170,7 +177,7 @@ class Hub(Generic[Key, View]):
 
     async def _events(
         self, channel: _Channel[View], key: Key, manner: Manner, last_id: str, focus: int | None, until: Until | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncIterator[tuple[Piece, ...]]:
         known, own = self._history.recall((key, manner), last_id), _NOTHING
         seen, beat_at = 0, monotonic() + BEAT_SECONDS
         while not channel.ended:
@@ -178,14 +185,14 @@ class Hub(Generic[Key, View]):
                 seen = channel.serial
                 frame = await self._drawn(channel, key, manner)
                 mine = await self._own(channel, key, focus, manner)
-                data = _between(channel, known, frame) + lines(differing(mine, own))
+                more = differing(mine, own)
+                if more or known is not frame:
+                    yield _between(channel, known, frame), Piece(lines(more) + b"\n") if more else _END
                 known, own = frame, mine
-                if data:
-                    yield b"id: %s\n%s\n" % (frame.id.encode(), data)
             if monotonic() >= beat_at:
                 if until is not None and await until():
                     return
-                yield _BEAT
+                yield (_BEAT,)
                 beat_at = monotonic() + BEAT_SECONDS
             await _news(channel, seen, beat_at)
 
@@ -250,13 +257,12 @@ class Hub(Generic[Key, View]):
 _NOTHING: Parts = {}
 
 
-def _between(channel: _Channel[View], known: Frame | None, frame: Frame) -> bytes:
-    if known is frame:
-        return b""
+def _between(channel: _Channel[View], known: Frame | None, frame: Frame) -> Piece:
+    """The event that brings a viewer from one frame to another, without its end."""
     path = known.id if known is not None else "", frame.id
     found = channel.deltas.get(path)
     if found is None:
-        found = channel.deltas[path] = lines(frame.since(known))
+        found = channel.deltas[path] = Piece(f"id: {frame.id}\n".encode() + lines(frame.since(known)))
     return found
 
 

@@ -1,5 +1,5 @@
-// Times are written by the server in the zone of the reader; who wants their browser's own gets it here. What comes live is
-// drawn once for all, in UTC, and is written in the page's zone here, too. The zone is named beside the times.
+// The server writes times in the zone that the reader chose, and names it beside them. Only who wants that of their
+// browser, which the server does not know, gets it here.
 
 const language = document.documentElement.lang;
 const asked = document.documentElement.dataset.times;
@@ -24,23 +24,23 @@ function known(name) {
   }
 }
 
-/** Writes a moment as `show` says: clock, second, day or moment (date and second). */
+/** Writes a moment in the page's zone as `show` says: clock, second, day or moment (date and second). */
 export function write(at, show) {
   return show === "moment" ? `${date.format(at)}, ${formats.second.format(at)}` : formats[show].format(at);
 }
 
-/** The short name of the page's zone at a moment, such as CET. */
+/** The short name of the browser's zone at a moment, such as CET. */
 export function zone(at = new Date()) {
-  if (asked === "UTC") return "UTC";
   const names = [language, "en-GB", "en-US"].map((each) => {
-    const parts = new Intl.DateTimeFormat(each, { timeZoneName: "short", timeZone }).formatToParts(at);
+    const parts = new Intl.DateTimeFormat(each, { timeZoneName: "short" }).formatToParts(at);
     return parts.find((part) => part.type === "timeZoneName").value;
   });
   return names.find((name) => /^[A-Z]{3,5}$/.test(name)) ?? names[0]; // a language only knows the zones near it
 }
 
-/** Rewrites every time below `root`. */
+/** Rewrites every time below `root`, for who wants the browser's zone. */
 export function localize(root) {
+  if (asked !== "browser") return;
   for (const time of root.querySelectorAll("time[data-show]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.valueOf())) continue;

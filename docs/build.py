@@ -14,7 +14,8 @@ import typer
 
 from steelyard.cli import app
 from steelyard.config import Settings, environment_name
-from steelyard.routing import acts, aside, decide, receive, told
+from steelyard.people.record import KINDS
+from steelyard.routing import acts, aside, decide, receive, settings_pages, told
 from steelyard.routing.ingest import OWN_TOPICS
 from steelyard.routing.metrics import METRICS
 from steelyard.routing.receive import TOPICS, UNWANTED, AskFor
@@ -41,6 +42,7 @@ FACTS = {
     "conversation.tagged": "One of its messages was tagged, and the webhook showed the whole conversation.",
     "conversation.deleted": "It was deleted in Intercom.",
     "conversation.read": "Steelyard read it from Intercom.",
+    "conversation.read_asked": "A person asked in the console for it to be read from Intercom.",
     "conversation.move_asked": "A person asked in the console for it to be given to this engineer, or to nobody.",
     "conversation.moved": "Intercom was told of such a move.",
     "conversation.move_overtaken": "Somebody else was faster than such a move, so it was not made.",
@@ -68,6 +70,7 @@ FACTS = {
     "policy.adopted": "A policy was put in force.",
     "routing.switched": "Teams were switched on or back to the shadow, or all was paused or went on.",
     "aside.retried": "Payloads that had been set aside were tried again.",
+    "reading.asked": "A person asked in the console for everything to be read from Intercom.",
     "decision.made": "Steelyard chose an engineer for a conversation.",
     "decision.delivered": "Intercom was told of the decision.",
     "decision.overtaken": "A person or something newer was faster, so the decision was not delivered.",
@@ -90,13 +93,13 @@ OWN = {
 }
 """What Steelyard's own jobs and pages put into the inbox, for people."""
 
-_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision|routing|aside)\.[a-z_]+")
+_KIND = re.compile(r"(?:conversation|ticket|engineer|team|policy|decision|routing|aside|reading)\.[a-z_]+")
 
 
 def fact_kinds() -> set[str]:
     """Every kind that the room can record: the constants of these sources that look like one."""
     kinds = {f"decision.{outcome}" for outcome in OUTCOMES} | {f"conversation.{outcome}" for outcome in MOVES}
-    for module in (receive, told, decide, acts, aside):
+    for module in (receive, told, decide, acts, aside, settings_pages):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _KIND.fullmatch(node.value):
                 kinds.add(node.value)
@@ -185,7 +188,7 @@ def _facts() -> str:
         "The ledger holds one row for each thing that happened: its position, its kind, when it happened, the ids of "
         "its conversation and its engineer, the number of the person who did it in the console, and `data`. Facts hold "
         "ids and numbers only, never a text, a name or an address, and are kept until the workspace is erased.",
-        _table(("kind", "what happened"), ((f"`{kind}`", FACTS[kind]) for kind in FACTS)),
+        _table(("kind", "what happened"), ((f"`{kind}`", said) for kind, said in (FACTS | KINDS).items())),
         "## What is in `data`",
         _table(
             ("key", "in facts", "what it is"),
@@ -207,6 +210,12 @@ def _facts() -> str:
                     "whom they saw it with (0: nobody); a decision on its way",
                 ),
                 ("`move`, `reason`", "`conversation.move*`", "the position of the fact that asked for it, and a code"),
+                (
+                    "`of`, `roles`, `was`",
+                    "`person.*`",
+                    "whom it was done to; roles from then on and before, by their places in the list from 0",
+                ),
+                ("`of`, `token`", "`token.*`", "whose token it is, and its number"),
                 ("`away`", "`engineer.away_*`", "whether away was asked for, or back"),
                 (
                     "`asked`, `reason`",

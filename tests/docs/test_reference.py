@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from steelyard import config
+from steelyard.people.record import KINDS
 from steelyard.routing.metrics import METRICS
 from steelyard.routing.receive import TOPICS, UNWANTED
 from steelyard.store.retention import TABLES
@@ -62,7 +63,7 @@ def test_every_command_has_its_heading_and_its_options() -> None:
 def test_every_kind_of_fact_has_its_row() -> None:
     kinds = BUILD["fact_kinds"]()
     assert {"decision.made", "decision.failed", "engineer.left", "ticket.created"} <= kinds
-    assert {name for name in rows("facts.md") if "." in name and "*" not in name} == kinds
+    assert {name for name in rows("facts.md") if "." in name and "*" not in name} == kinds | KINDS.keys()
 
 
 def test_every_topic_becomes_a_fact_that_is_described() -> None:
@@ -84,7 +85,7 @@ def test_every_table_has_its_row_with_scope_and_retention() -> None:
         if table.keep is None:
             assert kept == "no limit"
         elif table.keep.days:
-            assert kept == f"{table.keep.days} days"
+            assert kept == f"{table.keep.days} day{'s' * (table.keep.days > 1)}"
 
 
 def test_every_metric_has_its_row() -> None:

@@ -158,6 +158,19 @@ async def test_everything_is_read_when_asked_once_at_a_time_and_shows_how_far_it
     assert "when asked to: 1,200 open conversations, in 42 s. 3 had changed unheard" in said
 
 
+async def test_the_audit_tells_what_was_chosen(office: Office) -> None:
+    await office.send("/settings/read")
+    await office.send("/settings/general", zone="Europe/Paris")
+    await office.send("/settings/retention", **keeping(120, 20))
+    said = await office.read("/audit")
+    for each in (
+        "The workspace’s zone is Europe/Paris",
+        "Messages are kept 120 days instead of 90",
+        "Raw webhooks are kept 20 days instead of 30",
+    ):
+        assert each in said
+
+
 # Retention
 
 

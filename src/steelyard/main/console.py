@@ -22,7 +22,7 @@ from steelyard.routing.search import searchers
 from steelyard.routing.settings_ground import SettingsGround
 from steelyard.routing.tasks import ActJobs
 from steelyard.routing.teammates import read_teammates
-from steelyard.routing.telling import TELLING
+from steelyard.routing.telling import SETTINGS, TELLING
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, Keys, key_file
 from steelyard.web import search, styleguide
@@ -33,7 +33,7 @@ from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, polled
 from steelyard.web.static import Static
 
-TELLINGS = (TELLING,)
+TELLINGS = (TELLING, SETTINGS)
 """How the deeds of each room are told in the audit."""
 
 

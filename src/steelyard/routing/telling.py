@@ -23,3 +23,12 @@ TELLING: Final = Telling(
         "aside.retried": N_("Handled again"),
     },
 )
+
+SETTINGS: Final = Telling(
+    "routing/settings_told.html",
+    {
+        "settings.changed": N_("Settings changed"),
+        "notification.changed": N_("Where alarms are told changed"),
+        "reading.asked": N_("Intercom read"),
+    },
+)

@@ -71,7 +71,7 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="The address the web process listens on.")
     port: int = Field(default=8420, ge=0, le=65535, description="The port the web process listens on.")
     open_to_loopback: bool = Field(
-        default=False, description="Whether this machine may see the desk without a one-time link. The demo sets it."
+        default=False, description="Whether this machine may do everything without signing in. The demo sets it."
     )
     deliveries: int = Field(default=16, ge=1, le=200, description="Deliveries to Intercom that a worker does at once.")
     alarms: SecretStr | None = Field(

@@ -13,7 +13,7 @@ DOES_IO = {
     "ingest", "labels", "metrics", "notifications", "notifications_forms", "notifications_pages", "pages",
     "readings", "ready", "reconcile", "replay", "router", "rows", "settings", "settings_ground",
     "settings_intercom", "settings_pages", "settings_words", "shadow", "shadow_pages", "store", "switch",
-    "switch_page", "tasks", "tell", "watch", "why", "work",
+    "switch_page", "tasks", "teammates", "tell", "telling", "watch", "why", "work",
 }  # fmt: skip
 
 

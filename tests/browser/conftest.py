@@ -27,8 +27,8 @@ CHROMIUM = "/usr/bin/chromium"
 class Served:
     """The console of a database on a port of its own, which it keeps when it starts again."""
 
-    def __init__(self, database: Database, keys: Path) -> None:
-        site = Site(CellId("eu1"), keys, open_to_loopback=True, clock=lambda: NOW)
+    def __init__(self, database: Database, keys: Path, *, open_to_loopback: bool = True) -> None:
+        site = Site(CellId("eu1"), keys, open_to_loopback=open_to_loopback, clock=lambda: NOW)
         self._app = create(database, read_static(), site)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -17,6 +18,15 @@ from steelyard.store.database import Database
 pytestmark = pytest.mark.slow
 
 NOTE = "Amélie “Mél” Desrochers"
+
+
+@pytest.fixture
+async def served(database: Database, keys: Path) -> AsyncIterator[Served]:
+    """A console that nobody enters without signing in."""
+    served = Served(database, keys, open_to_loopback=False)
+    await served.start()
+    yield served
+    await served.stop()
 
 
 @pytest.fixture

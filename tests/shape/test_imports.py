@@ -8,12 +8,15 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 ROUTING = ROOT / "src" / "steelyard" / "routing"
 # What the flow's pure stages are called (DESIGN: the pure core). Everything else of the room may do I/O.
 DOES_IO = {
-    "acts", "alarms", "aside", "bodies", "calls", "canvas", "canvas_app", "canvas_words", "connections",
-    "decisions", "deeds", "deliver", "desk", "entries", "fault", "health_page", "health_pages", "inbox",
-    "ingest", "labels", "metrics", "notifications", "notifications_forms", "notifications_pages", "pages",
-    "readings", "ready", "reconcile", "replay", "router", "rows", "settings", "settings_ground",
-    "settings_intercom", "settings_pages", "settings_words", "shadow", "shadow_pages", "store", "switch",
-    "switch_page", "tasks", "teammates", "tell", "telling", "watch", "why", "work",
+    "acts", "acts_done", "acts_pages", "alarms", "aside", "asked", "bodies", "calls", "canvas",
+    "canvas_app", "canvas_words", "connections", "conversation_page", "conversations",
+    "conversations_pages", "decisions", "deeds", "deliver", "desk", "desk_cache", "desk_floor",
+    "desk_pages", "desk_parts", "desk_read", "engineer_page", "entries", "fault", "health_page",
+    "health_pages", "inbox", "ingest", "labels", "metrics", "mine", "notifications", "notifications_forms",
+    "notifications_pages", "pages", "readings", "ready", "reconcile", "replay", "router", "rows", "search",
+    "settings", "settings_ground", "settings_intercom", "settings_pages", "settings_words", "shadow",
+    "shadow_pages", "store", "switch", "switch_page", "tasks", "teammates", "tell", "telling", "watch",
+    "why", "work",
 }  # fmt: skip
 
 

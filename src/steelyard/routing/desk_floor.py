@@ -165,6 +165,11 @@ class Floor:
         """How many carry something."""
         return sum(1 for held in self._held.values() if held)
 
+    def is_away(self, engineer: int) -> bool:
+        """Whether they are away in Intercom."""
+        known = self.people.get(engineer)
+        return known is not None and known.engineer.away
+
     def held_by(self, engineer: int) -> list[Open]:
         """What an engineer has, the oldest first."""
         return sorted(self._held.get(engineer, {}).values(), key=_age)
@@ -242,6 +247,7 @@ class Floor:
 
 
 def why_waiting(each: Open, team: Crew | None, free: frozenset[int]) -> Wait:
+    """Why nobody has it. `team` is its own, `free` are all who are available."""
     if each.refused:
         return Wait.REFUSED
     if each.ticket:

@@ -140,6 +140,11 @@ async def busy_desk(database: Database, workspace: WorkspaceId) -> Desk:
             "INSERT INTO inbox (workspace, notification, topic, body, received_at) VALUES (%s, 'n', 'ping', '', %s)",
             (workspace, NOW - timedelta(seconds=3)),
         )
+        await conn.execute(
+            "INSERT INTO notification (workspace, name, address, language, created_at)"
+            " VALUES (%s, 'Amira', '', 'en', %s)",
+            (workspace, NOW),
+        )
     return desk
 
 

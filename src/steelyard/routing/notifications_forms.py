@@ -17,9 +17,12 @@ ALL: Final = tuple(each.value for each in Kind)
 """Every kind of alarm that this release knows."""
 
 UNUSABLE: Final = N_(
-    "No message can be sent to this address. Write it as Apprise does, such as"
-    " slack://token-a/token-b/token-c/#channel; services that act on the worker’s own machine are not taken."
+    "No message can be sent to this address. Write it as Apprise does, such as %(example)s. What acts on the worker’s"
+    " own machine, or names a file of it, is not taken."
 )
+EXAMPLE: Final = "slack://token-a/token-b/token-c/#channel"
+"""An address as Apprise writes it."""
+
 NO_KEYS: Final = N_(
     "The address cannot be sealed, because this machine has no web.keys that fits. steelyard doctor says more."
 )
@@ -103,8 +106,7 @@ def judged(filled: Filled) -> Filled:
 
 
 _FRESH: Final = N_(
-    "As Apprise writes it, such as slack://…, msteams://…, mailtos://… or json://…. It holds secrets, so it is sealed,"
-    " and never shown again."
+    "As Apprise writes it: the service, then its tokens. It holds secrets, so it is sealed, and never shown again."
 )
 _KEPT: Final = N_("Leave it empty to keep the one that is stored. It is sealed, and never shown.")
 _QUIET: Final = N_(

@@ -30,6 +30,7 @@ from steelyard.routing.notifications import (
 )
 from steelyard.routing.notifications_forms import (
     ALL,
+    EXAMPLE,
     NO_KEYS,
     UNUSABLE,
     choice_in,
@@ -198,7 +199,7 @@ class NotificationsPages:
             return filled
         address = str(filled.values["secret_address"])
         if address and not await self._ground.usable(address):
-            return filled.wrong("secret_address", UNUSABLE)
+            return filled.wrong("secret_address", UNUSABLE, example=EXAMPLE)
         return filled
 
     def _draw_one(self, request: Request, known: Notification, form: Filled) -> Response:

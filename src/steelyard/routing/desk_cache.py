@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from time import monotonic
@@ -37,6 +37,10 @@ MOST_KEPT = 32
 
 MOST_DETAILS = 400
 """Engineers whose own conversations are remembered with each desk."""
+
+
+MOST_OLD = 10
+"""Of these so many are read again at once because they are old."""
 
 
 class CachedDesk:
@@ -79,15 +83,21 @@ class CachedDesk:
         async with self._lock:
             if self._desk is None:
                 return None
-            known = self._details.get(engineer)
-            touched = self._floor.touched[engineer]
-            if known is None or known.touched != touched or monotonic() - known.read_at > DETAILS_KEPT:
+            if engineer not in self._details:
                 async with self._reading() as connection:
-                    known = await read_details(connection, self._workspace, engineer, self._desk.at, self._floor)
-                while len(self._details) >= MOST_DETAILS:
-                    del self._details[next(iter(self._details))]
-                self._details[engineer] = known
-            return mine_of(self._desk, self._floor, engineer, known)
+                    await self._read_details(connection, [engineer], self._desk.at)
+            return mine_of(self._desk, self._floor, engineer, self._details[engineer])
+
+    async def _read_details(self, connection: Connection, engineers: Sequence[int], now: datetime) -> None:
+        self._details |= await read_details(connection, self._workspace, engineers, now, self._floor)
+        while len(self._details) > MOST_DETAILS:
+            del self._details[next(each for each in self._details if each not in engineers)]
+
+    def _outdated(self) -> list[int]:
+        """The engineers whose details have to be read again: of those that are merely old, a few at a time."""
+        touched, old = self._floor.touched, monotonic() - DETAILS_KEPT
+        changed = [id for id, known in self._details.items() if known.touched != touched[id]]
+        return changed + [id for id, known in self._details.items() if known.read_at < old][:MOST_OLD]
 
     @asynccontextmanager
     async def _reading(self) -> AsyncGenerator[Connection]:
@@ -104,6 +114,8 @@ class CachedDesk:
         crew = self._floor.crews.get(team) if team is not None else None
         first = {each.id for of in (None, crew) for each in self._floor.first_waiting(of)}
         contacts = await read_contacts(connection, self._workspace, sorted(first))
+        if outdated := self._outdated():
+            await self._read_details(connection, outdated, now)
         desk = self._desk = self._lay_out(head, today, contacts, now)
         return desk if crew is None else self._narrow(desk, contacts, crew)
 

@@ -33,6 +33,16 @@ _DETAILS: LiteralString = """
          ON conversation_text.workspace = %(workspace)s AND conversation_text.conversation = wanted.conversation
 """
 
+_ASKED: LiteralString = """
+    SELECT engineer FROM unnest(%s::bigint[]) AS wanted (engineer)
+    WHERE EXISTS (
+        SELECT FROM ledger
+        WHERE workspace = %s AND ledger.engineer = wanted.engineer AND conversation IS NULL
+              AND kind = 'engineer.away_asked'
+    )
+"""
+"""Of some engineers those who were ever set away or back in the console."""
+
 _WROTE: dict[str, Writer] = {
     "conversation.created": "customer",
     "conversation.customer_replied": "customer",
@@ -101,18 +111,25 @@ class Details(NamedTuple):
 
 
 async def read_details(
-    connection: AsyncConnection[Any], workspace: WorkspaceId, engineer: int, now: datetime, floor: Floor
-) -> Details:
-    """The details of `engineer`'s conversations, and whether they are going away or coming back."""
-    touched = floor.touched[engineer]
-    away = await read_away(connection, workspace, engineer, now) or Away(now=False, asked=None, refused="")
-    wanted = [each.id for each in floor.held_by(engineer)[:MOST_OWN]]
-    if not wanted:
-        return Details(touched, monotonic(), {}, away)
+    connection: AsyncConnection[Any], workspace: WorkspaceId, engineers: Sequence[int], now: datetime, floor: Floor
+) -> dict[int, Details]:
+    """For each of `engineers` the details of their conversations, and whether they are going away or coming back."""
+    held = {engineer: [each.id for each in floor.held_by(engineer)[:MOST_OWN]] for engineer in engineers}
+    wanted = [id for these in held.values() for id in these]
     values = {"workspace": workspace, "wanted": wanted, "wrote": list(_WROTE)}
-    found = await (await connection.execute(_DETAILS, values)).fetchall()
+    found = await (await connection.execute(_DETAILS, values)).fetchall() if wanted else []
     known: dict[int, tuple[str, Writer]] = {id: (contact, _WROTE.get(kind, "")) for id, contact, kind in found}
-    return Details(touched, monotonic(), known, away)
+    asked = await (await connection.execute(_ASKED, [list(engineers), workspace])).fetchall()
+    away = {engineer: await read_away(connection, workspace, engineer, now) for (engineer,) in asked}
+    return {
+        engineer: Details(
+            floor.touched[engineer],
+            monotonic(),
+            {id: known[id] for id in these if id in known},
+            away.get(engineer) or Away(floor.is_away(engineer), asked=None, refused=""),
+        )
+        for engineer, these in held.items()
+    }
 
 
 def mine_of(desk: Desk, floor: Floor, engineer: int, details: Details) -> Mine | None:

@@ -106,6 +106,20 @@ async def test_no_query_is_an_error_of_ours(
     assert "\r" not in str(answer.headers)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("nasty", NASTY)
+async def test_no_field_of_any_form_takes_what_cannot_be_stored(town: Town, make_client: Any, nasty: bytes) -> None:
+    client = make_client()
+    for route in POSTS:
+        town.clock.now += LATER
+        headers = {"Cookie": f"{COOKIE}={await town.cookie('administrator')}"}
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        body = encoded([(name, nasty) for name in FIELDS.split() if name not in ("kept", "loaded")])
+        answer = await client.post(path_of(route, "1"), content=body, headers=headers)
+        assert answer.status_code < 500, route
+        client.cookies.clear()
+
+
 async def test_a_body_that_is_too_large_is_not_read(enter: Enter, town: Town) -> None:
     client = await enter("administrator")
     before = town.everything()

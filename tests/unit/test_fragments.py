@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from steelyard.main import ROOMS
 from steelyard.web.fragments import Fragment, FragmentLink, Fragments
+from steelyard.web.language import ZONE
 from steelyard.web.logs import PER_PAGE, log_answer, one_line, part_of
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
@@ -110,6 +111,7 @@ def test_a_zone_without_a_name_is_named_by_its_distance() -> None:
 def test_one_page_does_not_leave_its_zone_to_the_next() -> None:
     first = drawn("workspace", WINTER, "Asia/Kolkata")
     assert "IST" in first
+    assert ZONE.get() is UTC
     assert "IST" not in drawn("utc", WINTER)
     aware = WINTER.astimezone(ZoneInfo("Asia/Tokyo"))
     assert "22 Nov 2026, 23:30:00" in drawn("utc", aware), "the zone of the page, not of the value"

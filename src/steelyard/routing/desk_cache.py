@@ -134,6 +134,7 @@ class CachedDesk:
             today = await read_today(connection, self._workspace, midnight)
         if known is None or known.policy != head.policy:
             await read_policy(connection, self._floor, head.policy)
+            self._details = {}
         renamed = await read_people(connection, self._workspace, self._floor, known.version if known else -1)
         self._floor.switched = head.switched
         if moved or renamed or known is None:

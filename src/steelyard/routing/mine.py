@@ -99,14 +99,16 @@ DETAILS_KEPT = 60.0
 
 
 class Details(NamedTuple):
-    """What a floor does not know of somebody's conversations."""
+    """Somebody's conversations, with what a floor does not know of them."""
 
     touched: int
     """How often anything about them had changed when this was read."""
     read_at: float
     """In seconds of a clock that nobody sets."""
-    known: dict[int, tuple[str, Writer]]
-    """By conversation: what its customer is called, and who wrote last."""
+    load: int
+    open: int
+    conversations: tuple[Own, ...]
+    """The oldest first, MOST_OWN at most."""
     away: Away
 
 
@@ -114,8 +116,8 @@ async def read_details(
     connection: AsyncConnection[Any], workspace: WorkspaceId, engineers: Sequence[int], now: datetime, floor: Floor
 ) -> dict[int, Details]:
     """For each of `engineers` the details of their conversations, and whether they are going away or coming back."""
-    held = {engineer: [each.id for each in floor.held_by(engineer)[:MOST_OWN]] for engineer in engineers}
-    wanted = [id for these in held.values() for id in these]
+    held = {engineer: floor.held_by(engineer) for engineer in engineers}
+    wanted = [each.id for these in held.values() for each in these[:MOST_OWN]]
     values = {"workspace": workspace, "wanted": wanted, "wrote": list(_WROTE)}
     found = await (await connection.execute(_DETAILS, values)).fetchall() if wanted else []
     known: dict[int, tuple[str, Writer]] = {id: (contact, _WROTE.get(kind, "")) for id, contact, kind in found}
@@ -125,7 +127,9 @@ async def read_details(
         engineer: Details(
             floor.touched[engineer],
             monotonic(),
-            {id: known[id] for id in these if id in known},
+            sum(each.weight for each in these),
+            len(these),
+            tuple(_own(each, floor, *known.get(each.id, ("", ""))) for each in these[:MOST_OWN]),
             away.get(engineer) or Away(floor.is_away(engineer), asked=None, refused=""),
         )
         for engineer, these in held.items()
@@ -137,23 +141,21 @@ def mine_of(desk: Desk, floor: Floor, engineer: int, details: Details) -> Mine |
     known = floor.people.get(engineer)
     if known is None:
         return None
-    held = floor.held_by(engineer)
-    load = sum(each.weight for each in held)
     return Mine(
         Person(engineer, known.name),
-        load,
-        load * 1000 / known.engineer.capacity,
+        details.load,
+        details.load * 1000 / known.engineer.capacity,
         desk.figures.mean,
-        len(held),
-        tuple(_own(each, floor, details) for each in held[:MOST_OWN]),
+        details.open,
+        details.conversations,
         *_turn(desk, engineer),
         details.away,
     )
 
 
-def _own(each: Open, floor: Floor, details: Details) -> Own:
+def _own(each: Open, floor: Floor, contact: str, last: Writer) -> Own:
     since = datetime.fromtimestamp(each.since, UTC)
-    return Own(each.id, floor.label(each.topic), each.weight, since, *details.known.get(each.id, ("", "")))
+    return Own(each.id, floor.label(each.topic), each.weight, since, contact, last)
 
 
 def _turn(desk: Desk, engineer: int) -> tuple[Turn, int, Person | None, float]:

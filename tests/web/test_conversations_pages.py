@@ -136,7 +136,14 @@ async def test_who_may_not_read_messages_sees_no_customer(desk: Desk, enter: Ent
     for suffix in ("", ".json", ".csv"):
         assert "atelier0.example" not in (await operator.get(f"/conversations{suffix}")).text
         assert "atelier0.example" in (await engineer.get(f"/conversations{suffix}")).text
-    for path in ("/conversations/6000", "/conversations/6000.json", "/decisions/39", "/decisions/39.json"):
+    for path in (
+        "/conversations/6000",
+        "/conversations/6000.json",
+        "/decisions/39",
+        "/decisions/39.json",
+        "/desk",
+        "/desk.json",
+    ):
         text = (await operator.get(path)).text
         assert "example" not in text.replace("steelyard.example", "")
         assert "certificat SSL" not in text

@@ -1,13 +1,11 @@
 """Languages: which one a reader gets, its messages, and how it writes numbers and times."""
 
 import io
-from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from gettext import NullTranslations
 from pathlib import Path
-from typing import NamedTuple
 
 from babel import Locale
 from babel.dates import format_datetime
@@ -15,6 +13,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
+
+from steelyard.web.said import N_ as N_
+from steelyard.web.said import Message as Message
+from steelyard.web.said import Said as Said
+from steelyard.web.said import term as term
 
 LOCALES = Path(__file__).parents[1] / "locale"
 LANGUAGES = {"en": "English", "fr": "Français"}
@@ -25,30 +28,6 @@ DOMAIN = "steelyard"
 
 ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 """The zone that times are written in, for as long as a page is drawn."""
-
-
-class Message(str):
-    """A text of the product's own. Drawn, it is said in the reader's language; any other text stays as it is."""
-
-    __slots__ = ()
-
-
-N_ = Message
-"""Marks a text for the catalogs where it is declared: `Column("at", N_("Decided"), ...)`."""
-
-
-class Said(NamedTuple):
-    """A message with what stands in its places: `Said(N_("%(name)s is no number."), {"name": "x"})`."""
-
-    message: str
-    values: Mapping[str, object] = {}
-
-
-def term(text: object, translate: Callable[[str], str]) -> str:
-    """`text` as it is drawn: a Message or a Said through `translate`, all else as it is."""
-    if isinstance(text, Said):
-        return term(text.message, translate) % {name: term(each, translate) for name, each in text.values.items()}
-    return translate(text) if isinstance(text, Message) and text else str(text)
 
 
 def catalog_path(language: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from steelyard.web.language import N_
+from steelyard.web.said import N_
 
 
 class Entry(NamedTuple):

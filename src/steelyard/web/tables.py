@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, TypeVar, cast
 
-from steelyard.web.language import N_, Said
+from steelyard.web.said import N_, Said
 
 Row = TypeVar("Row")
 

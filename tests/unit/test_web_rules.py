@@ -27,7 +27,7 @@ FORBIDDEN = {
     "an inline script": r"<script(?![^>]*\ssrc=)",
     "an address of a script": r"javascript:|data:text/html",
     "markup that is not escaped": r"\|\s*safe(?!\w)|autoescape false|\bMarkup\b",
-    "another origin": r"(src|href|action)=\"(https?:)?//",
+    "another origin": r"(src|action|hx-get|hx-post)=\"(https?:)?//|<link[^>]*//",
 }
 SAFE = re.compile(r"=(?:'|\")<[^{}]*>(?:'|\")\|safe|\bparts\[[^{}]*\]\|safe")
 """Constant markup that stands in the place of a message, and the desk's parts, which templates have drawn."""

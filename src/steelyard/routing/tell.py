@@ -184,8 +184,8 @@ class TellJobs:
         """Has the same told when its quiet hours are over."""
         at = quiet_until(self._now(), to.quiet_from, to.quiet_to, zone_named(to.zone))
         lock, arguments = _job(workspace, alarm, over, to.notification, waited=True)
-        pause = {"seconds": max(1, round((at - self._now()).total_seconds()))}
-        later = self._of_notification.configure(connection=conn, lock=lock, schedule_in=pause)
+        pause = max(1, round((at - self._now()).total_seconds()))
+        later = self._of_notification.configure(connection=conn, lock=lock, schedule_in={"seconds": pause})
         await later.defer_async(**arguments)
 
 

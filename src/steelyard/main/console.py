@@ -90,7 +90,7 @@ def console(database: Database, static: Static, site: Site, more: Sequence[PageR
         open_to_loopback=site.open_to_loopback,
         clock=site.clock,
     )
-    names = frozenset() if site.url is None else frozenset({urlsplit(site.url).hostname or ""})
+    names = frozenset[str]() if site.url is None else frozenset({urlsplit(site.url).hostname or ""})
     return create_console(
         static, pages, [*console_routes(database, pages, site), *more], gate, hosts=LOOPBACK_NAMES | names
     )

@@ -61,7 +61,7 @@ async def read_done(database: Database, request: Request) -> ActDone | None:
     place = viewer_of(request).place
     if done is None or place is None or len(done.ids) != _IDS[done.what][1]:
         return None
-    back = {"/desk": "desk", "/account": "account"}.get(request.url.path, "")
+    back = "desk" if request.url.path == "/desk" else ""
     workspace = standing_of(request).workspace
     async with database.transaction(workspace) as connection:
         if done.what == "moved" and not await _still_moved(connection, workspace, done):

@@ -35,7 +35,7 @@ from steelyard.web.toasts import Done, told
 from steelyard.web.viewer import viewer_of
 
 _LARGEST: Final = 2**63 - 1
-_BACK: Final = {"desk": "/desk", "account": "/account"}
+_BACK: Final = {"desk": "/desk"}
 """Where an act may have been asked for, besides the page of what it is done to."""
 
 

@@ -194,7 +194,8 @@ async def read_conversation(
         asked = await read_asked(connection, conversation, (value.topic, value.matches, policy), reads=reads)
         entries = await read_of_conversation(connection, conversation, MOST_DECISIONS)
         names = await _names(connection, workspace, value, facts)
-        waits = await read_waits(connection, workspace, policy)
+        waiting = state_of(value) is State.WAITING
+        waits = await read_waits(connection, workspace, policy) if waiting else Waits({}, frozenset())
         intercom = await _address(connection, workspace, conversation)
     return _page(Known(value, facts, policy, names), asked, entries, waits, now)._replace(intercom=intercom)
 

@@ -86,7 +86,7 @@ def addresses(database: Database, keys: Path, numbers: dict[str, int]) -> list[s
 
     def filled(path: str) -> str:
         for parameter in re.findall(r"{[^}]+}", path):
-            path = path.replace(parameter, str(numbers[path.split("/")[1]]))
+            path = path.replace(parameter, str(numbers.get(path.split("/")[1], 1)))
         return path
 
     return sorted({filled(path) for path in readable} - set(ENDLESS))

@@ -132,6 +132,6 @@ async def _found(searcher: Searcher, asked: Asked) -> Group:
         async with asyncio.timeout(_SECONDS):
             hits = await searcher.find(asked)
     except Exception as error:
-        log.warning("search.failed", kind=searcher.kind, error=type(error).__name__)
+        log.warning("search.failed", what=searcher.kind, error=type(error).__name__)
         return Group(searcher.kind, searcher.label, (), failed=True)
     return Group(searcher.kind, searcher.label, tuple(hits[:MOST]))

@@ -99,7 +99,8 @@ async def test_a_stale_change_of_roles_shows_both(enter: Enter, town: Town) -> N
     await client.post(path, data={"loaded": "yes", "was.roles": "engineer", "roles": ["lead"]})
     page = await client.post(path, data={"loaded": "yes", "was.roles": "engineer", "roles": ["author"]})
     assert page.status_code == 409
-    assert "somebody else changed this meanwhile" in page.text
+    assert "meanwhile" in page.text
+    assert 'class="difference"' in page.text
     assert await roles_of(town, "engineer") == (Role.LEAD,)
 
 

@@ -167,9 +167,7 @@ def _print(settings: Settings, connected: Connected) -> None:
     _print_balanced(connected)
     _print_webhook(settings, connected)
     if connected.link:
-        _line(
-            "\nNext: open this link within the hour. It makes you the workspace's administrator, who invites the others."
-        )
+        _line("\nNext: open this link within the hour. It makes you the workspace's administrator, who invites others.")
         _line(f"  {connected.link}")
         _line("`steelyard link` makes another one. When the desk convinces you: `steelyard switch on`, team by team.")
     else:

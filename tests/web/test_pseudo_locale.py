@@ -91,7 +91,8 @@ def paths() -> list[str]:
     return sorted(path for path in pages if not path.endswith((".json", ".csv", "/live", "/log")))
 
 
-PARAMETERS = {"number": "9", "conversation": "5000", "engineer": "101", "person": "1", "id": "5000", "notification": "1"}
+PARAMETERS = {"number": "9", "conversation": "5000", "engineer": "101", "person": "1", "id": "5000"}
+PARAMETERS |= {"notification": "1"}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,8 @@ from steelyard.web.routes import ENDED, GATE, PageRoute, Until
 from steelyard.web.static import Static
 
 _FILES = "/static/"
+_COMPRESSED = 3
+"""How hard pages are compressed: 1 to 9. Files are compressed when they are read, live streams by themselves."""
 
 Clock = Callable[[], datetime]
 
@@ -59,6 +62,7 @@ def create_console(
         exception_handlers={HTTPException: refuse, 500: refuse},
         max_body_size=64 * 1024,
     )
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=_COMPRESSED)
     app.add_middleware(_AtTheGate, gate=gate)
     return Guard(app, hosts)
 

@@ -18,7 +18,7 @@ from steelyard.routing.shadow import Tally, read_tallies
 from steelyard.routing.switch import Reach, assigns_itself, read_reach, read_switch, read_teams
 from steelyard.routing.switching import Change, Verb, change_of, changed, switch_of
 from steelyard.store.database import Database
-from steelyard.web.pages import Place
+from steelyard.web.place import Place
 
 _COMPARED_FOR = timedelta(days=7)
 

@@ -188,7 +188,10 @@ def check_assigned_once(simulator: Simulator) -> None:
 async def check_pages(desk: str, decisions: Iterable[int]) -> None:
     async with httpx.AsyncClient(base_url=desk, trust_env=False, timeout=30) as client:
         paths = ["/desk", "/desk.json", "/decisions", "/decisions.json", "/decisions.csv"]
-        for path in [*paths, *(f"/decisions/{number}{end}" for number in decisions for end in ("", ".json"))]:
+        for path in [
+            *paths,
+            *(f"/decisions/{number}{end}" for number in decisions for end in ("", ".json", "/replay", "/replay.json")),
+        ]:
             answer = await client.get(path)
             assert answer.status_code == 200, path
             if answer.headers["content-type"].startswith("text/html"):

@@ -79,9 +79,7 @@ async def test_a_note_nobody_told_of_is_found_behind_a_newer_webhook(stage: Stag
     assert [(await stage.known(each))[2] for each in others] == [1] * len(others)
 
 
-async def test_how_far_a_reading_is_can_be_seen_while_it_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_how_far_a_reading_is_can_be_seen_while_it_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     await settled(stage, 5)
     monkeypatch.setattr("steelyard.routing.reconcile.PAGE", 2)
     seen: list[tuple[int, int]] = []

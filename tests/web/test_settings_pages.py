@@ -151,9 +151,7 @@ async def test_everything_is_read_when_asked_once_at_a_time_and_shows_how_far_it
     said = await office.read("/settings")
     assert "300 of 1,200" not in said, "its worker is gone"
     assert "Read everything from Intercom now" in said
-    await office.run(
-        "UPDATE reading SET ended_at = started_at + interval '42 seconds', listed = 1200, drift = 3"
-    )
+    await office.run("UPDATE reading SET ended_at = started_at + interval '42 seconds', listed = 1200, drift = 3")
     said = await office.read("/settings")
     assert "when asked to: 1,200 open conversations, in 42 s. 3 had changed unheard" in said
 

@@ -1,4 +1,4 @@
-"""The fields that log lines carry besides their event: ids, codes and numbers, each of one scope. A test walks all lines."""
+"""The fields that log lines carry besides their event: ids, codes and numbers, each of one scope."""
 
 from steelyard.kit.scopes import Scope
 

@@ -28,8 +28,8 @@ WITH taken AS (
 ), stored AS (
     INSERT INTO ledger (workspace, position, kind, at, conversation, engineer, data, person)
     SELECT %(workspace)s, taken.before + fact.place, fact.kind,
-           'epoch'::timestamptz + fact.at * interval '1 microsecond', fact.conversation, fact.engineer, fact.data::jsonb,
-           fact.person
+           'epoch'::timestamptz + fact.at * interval '1 microsecond', fact.conversation, fact.engineer,
+           fact.data::jsonb, fact.person
     FROM taken, unnest(%(kinds)s::text[], %(ats)s::bigint[], %(conversations)s::bigint[], %(engineers)s::bigint[],
                        %(datas)s::text[], %(persons)s::bigint[])
          WITH ORDINALITY AS fact (kind, at, conversation, engineer, data, person, place)

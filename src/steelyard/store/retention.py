@@ -91,7 +91,9 @@ TABLES = (
         "where alarms are told, its address sealed; one that was removed can be put back for a day",
         sql.SQL("SELECT expire_notification(%(before)s, %(most)s)"),
     ),
-    Table("telling", _W, timedelta(days=365), "what was told where, so that nothing is told twice; goes with its alarm"),
+    Table(
+        "telling", _W, timedelta(days=365), "what was told where, so that nothing is told twice; goes with its alarm"
+    ),
     Table("membership", _W, None, "what people are here; one that ended still names who did what in the audit"),
     Table(
         "api_token",

@@ -40,6 +40,7 @@ async def test_axe_finds_nothing(browser: Browser, console: Console, theme: Any,
     axe = AXE.read_text("utf-8")
     for path in ("/desk", f"/decisions/{console.desk.decided[12][0]}", "/decisions", "/decisions/1", "/enter?token=x"):
         page, wrong = await open_page(browser, console.url + path, color_scheme=theme, locale=language)
+        await expect(page.locator(".meanwhile")).to_have_count(0)  # the replay has come
         await page.evaluate(axe)
         found = await page.evaluate("axe.run().then((result) => result.violations.map((v) => [v.id, v.nodes[0].html]))")
         assert found == [], path
@@ -55,9 +56,31 @@ async def test_no_page_scrolls_sideways(browser: Browser, console: Console, widt
             page, _ = await open_page(
                 browser, console.url + path, viewport={"width": width, "height": 800}, locale=language
             )
+            await expect(page.locator(".meanwhile")).to_have_count(0)  # the replay has come
             await page.wait_for_timeout(200)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, language)
             await page.close()
+
+
+async def test_a_decision_is_made_again_by_itself(browser: Browser, console: Console) -> None:
+    page, wrong = await open_page(browser, f"{console.url}/decisions/{console.desk.decided[12][0]}")
+    await expect(page.get_by_text("✓ identical")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Who could take it", exact=True)).to_be_visible()
+    await expect(page.get_by_text("Make the decision again")).to_have_count(0)
+    assert await page.locator("h1").count() == 1
+    assert wrong == []
+
+
+async def test_a_replay_that_cannot_be_loaded_leaves_a_link(browser: Browser, console: Console) -> None:
+    page = await browser.new_page()
+    await page.route("**/replay", lambda route: route.abort())
+    await page.goto(f"{console.url}/decisions/{console.desk.decided[12][0]}")
+    await expect(page.get_by_text("It could not be loaded here")).to_be_visible()
+    await expect(page.get_by_text("The decision is being made again")).to_be_hidden()
+    await page.unroute("**/replay")
+    await page.get_by_role("link", name="Make the decision again").click()
+    await page.wait_for_url("**/replay")
+    await expect(page.get_by_text("✓ identical")).to_be_visible()
 
 
 async def test_a_change_arrives_by_itself(browser: Browser, console: Console) -> None:
@@ -208,6 +231,9 @@ async def test_without_scripts_it_is_still_a_desk(browser: Browser, console: Con
     await expect(page.locator(".head .actions > [role=status]")).to_contain_text("As of 15:42 UTC")
     await page.locator("#stream a").first.press("Enter")
     await page.wait_for_url("**/decisions/*")
+    await expect(page.get_by_text("The decision is being made again")).to_be_hidden()
+    await page.get_by_role("link", name="Make the decision again").click()
+    await expect(page.get_by_text("✓ identical")).to_be_visible()
 
 
 async def test_a_theme_is_remembered(browser: Browser, console: Console) -> None:

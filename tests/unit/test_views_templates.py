@@ -25,9 +25,10 @@ from steelyard.routing.health import Kind
 from steelyard.routing.health_page import Health
 from steelyard.routing.labels import Person
 from steelyard.routing.mine import Mine
+from steelyard.routing.replayed import Replay, Replayed
 from steelyard.routing.shadow import Shadow
 from steelyard.routing.switch_page import SwitchPage
-from steelyard.routing.why import Replay, Why
+from steelyard.routing.why import Why
 from steelyard.web.charts import scale_for
 from steelyard.web.fragments import FragmentLink
 from steelyard.web.sse import Manner
@@ -81,6 +82,12 @@ def test_a_part_of_the_desk_that_is_the_same_is_not_drawn_again(seed: int) -> No
 def test_why(seed: int) -> None:
     view, shell = some(Why, random := Random(seed)), a_shell(random)
     check(lambda language: PAGES.draw("routing/why.html", language, view=view, shell=shell))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_replay(seed: int) -> None:
+    view, shell = some(Replayed, random := Random(seed)), a_shell(random)
+    check(lambda language: PAGES.draw("routing/replay.html", language, view=view, shell=shell))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -62,7 +62,7 @@ async def test_the_desk_shows_loads_the_queue_and_decisions(client: httpx.AsyncC
 
 async def test_a_decision_is_explained_and_replayed(client: httpx.AsyncClient, desk: Desk) -> None:
     position, conversation = desk.decided[12]
-    data = (await client.get(f"/decisions/{position}.json")).json()
+    data = (await client.get(f"/decisions/{position}/replay.json")).json()
     assert data["replay"]["identical"] is True
     assert data["replay"]["digest"] == data["digest"]
     winner = data["replay"]["standings"][0]
@@ -70,15 +70,38 @@ async def test_a_decision_is_explained_and_replayed(client: httpx.AsyncClient, d
     assert winner["load"] == data["entry"]["winner_load"] == min(each["load"] for each in data["replay"]["standings"])
     assert winner["load"] == sum(each["weight"] for each in winner["blocks"])
     assert {each["reason"]: len(each["people"]) for each in data["replay"]["excluded"]}["away"] == 2
-    page = await client.get(f"/decisions/{position}")
+    page = await client.get(f"/decisions/{position}/replay")
     assert page.status_code == 200
     assert "✓ identical" in page.text
+    recorded = (await client.get(f"/decisions/{position}.json")).json()
+    assert (recorded["entry"], recorded["digest"]) == (data["entry"], data["digest"])
+    page = await client.get(f"/decisions/{position}")
     assert f"Conversation {conversation}" in page.text
+    assert f'href="/decisions/{position}/replay"' in page.text
+
+
+async def test_a_decision_is_shown_without_making_it_again(
+    client: httpx.AsyncClient, desk: Desk, superuser_url: str
+) -> None:
+    position, _ = desk.decided[12]
+    with psycopg.connect(superuser_url) as conn:
+        conn.execute("ALTER TABLE ledger RENAME TO set_aside")
+    assert (await client.get(f"/decisions/{position}")).status_code == 200
+    assert (await client.get(f"/decisions/{position}.json")).status_code == 200
+
+
+async def test_a_replay_is_a_part_of_the_page(client: httpx.AsyncClient, desk: Desk) -> None:
+    position, _ = desk.decided[12]
+    part = (await client.get(f"/decisions/{position}/replay", headers={"HX-Request": "true"})).text
+    assert "Who could take it" in part
+    assert "Who could not, and why" in part
+    assert "<h1>" not in part
+    assert "<html" not in part
 
 
 async def test_every_decision_has_a_page_that_replays(client: httpx.AsyncClient, desk: Desk) -> None:
     for position, _ in desk.decided[::5]:
-        assert "✓ identical" in (await client.get(f"/decisions/{position}")).text
+        assert "✓ identical" in (await client.get(f"/decisions/{position}/replay")).text
 
 
 async def test_the_words_that_matched_are_marked(client: httpx.AsyncClient, desk: Desk) -> None:
@@ -104,7 +127,7 @@ async def test_a_changed_ledger_is_not_identical(client: httpx.AsyncClient, desk
             " WHERE kind = 'engineer.seen' AND engineer = 104"
         )
     assert changed.rowcount == 1
-    page = (await client.get(f"/decisions/{position}")).text
+    page = (await client.get(f"/decisions/{position}/replay")).text
     assert "✗ different" in page
     assert "Replayed digest" in page
 
@@ -116,17 +139,20 @@ async def test_a_decision_that_cannot_be_replayed_still_has_a_page(
         conn.execute("DELETE FROM policy")
     page = await client.get(f"/decisions/{desk.decided[5][0]}")
     assert page.status_code == 200
-    assert "not possible" in page.text
+    replay = await client.get(f"/decisions/{desk.decided[5][0]}/replay")
+    assert replay.status_code == 200
+    assert "not possible" in replay.text
     assert (await client.get("/desk")).status_code == 200
 
 
 @pytest.mark.parametrize("number", ["1", "999999", "9223372036854775807", "9" * 30])
 async def test_what_is_no_decision_is_not_found(client: httpx.AsyncClient, desk: Desk, number: str) -> None:
-    page = await client.get(f"/decisions/{number}")
-    assert page.status_code == 404
-    assert "Not found" in page.text
-    data = await client.get(f"/decisions/{number}.json")
-    assert data.json()["error"]["status"] == 404
+    for path in (f"/decisions/{number}", f"/decisions/{number}/replay"):
+        page = await client.get(path)
+        assert page.status_code == 404
+        assert "Not found" in page.text
+        data = await client.get(f"{path}.json")
+        assert data.json()["error"]["status"] == 404
 
 
 async def test_decisions_come_in_pages_and_as_data(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -105,8 +105,9 @@ async def test_an_entry_says_who_got_it_and_who_should_have(client: httpx.AsyncC
     why = (await client.get(f"/decisions/{one['number']}")).text
     assert "Decided in the shadow: nothing was written to Intercom." in why
     assert sentence in why
-    assert "✓ identical" in why
-    assert "would have gone to" not in why
+    replay = (await client.get(f"/decisions/{one['number']}/replay")).text
+    assert "✓ identical" in replay
+    assert "would have gone to" not in why + replay
 
 
 async def test_a_csv_of_decisions_holds_both(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -18,6 +18,7 @@ from steelyard.routing.conversations_pages import ConversationsPages
 from steelyard.routing.desk import read_place
 from steelyard.routing.desk_cache import Desks
 from steelyard.routing.entries import HEADER, Entry, read_entries
+from steelyard.routing.replayed import Replayed, read_replay
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
@@ -68,8 +69,17 @@ class RoutingPages:
         return self._pages.answer(request, "routing/why.html", place=view.place, view=view)
 
     async def why_data(self, request: Request) -> Response:
-        """The whole explanation as JSON."""
+        """What was recorded of the decision as JSON."""
         return JSONResponse(plain(await self._why(request)))
+
+    async def replay(self, request: Request) -> Response:
+        """The decision made again: who could take it, who could not, and whether that is what was recorded."""
+        view = await self._replay(request)
+        return self._pages.answer(request, "routing/replay.html", place=view.place, view=view)
+
+    async def replay_data(self, request: Request) -> Response:
+        """The same as JSON: the whole explanation."""
+        return JSONResponse(plain(await self._replay(request)))
 
     async def aside(self, request: Request) -> Response:
         """What could not be handled, and why; after trying again, what became of it."""
@@ -105,6 +115,13 @@ class RoutingPages:
         workspace = await self.required(request)
         reads = viewer_of(request).may(P.READ_MESSAGES)
         view = await read_why(self._database, workspace, number, reads=reads) if number <= _LARGEST else None
+        if view is None:
+            raise HTTPException(404)
+        return view
+
+    async def _replay(self, request: Request) -> Replayed:
+        number, workspace = cast("int", request.path_params["number"]), await self.required(request)
+        view = await read_replay(self._database, workspace, number) if number <= _LARGEST else None
         if view is None:
             raise HTTPException(404)
         return view
@@ -146,6 +163,8 @@ def routes(
         PageRoute("/decisions.csv", room.decisions_csv, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions/{number:int}", room.why, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/decisions/{number:int}.json", room.why_data, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions/{number:int}/replay", room.replay, Scope.WORKSPACE, P.SEE_DESK),
+        PageRoute("/decisions/{number:int}/replay.json", room.replay_data, Scope.WORKSPACE, P.SEE_DESK),
         PageRoute("/aside", room.aside, Scope.WORKSPACE, P.SEE_DESK, methods=["GET"]),
         PageRoute("/aside", room.again, Scope.WORKSPACE, P.RETRY, methods=["POST"]),
         PageRoute("/aside.json", room.aside_data, Scope.WORKSPACE, P.SEE_DESK),

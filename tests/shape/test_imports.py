@@ -13,7 +13,7 @@ DOES_IO = {
     "conversations_pages", "decisions", "deeds", "deliver", "desk", "desk_cache", "desk_floor",
     "desk_pages", "desk_parts", "desk_read", "engineer_page", "entries", "fault", "health_page",
     "health_pages", "inbox", "ingest", "labels", "metrics", "mine", "notifications", "notifications_forms",
-    "notifications_pages", "pages", "readings", "ready", "reconcile", "replay", "router", "rows", "search",
+    "notifications_pages", "pages", "readings", "ready", "reconcile", "replay", "replayed", "router", "rows", "search",
     "settings", "settings_ground", "settings_intercom", "settings_pages", "settings_words", "shadow",
     "shadow_pages", "store", "switch", "switch_page", "tasks", "teammates", "tell", "telling", "watch",
     "why", "work",

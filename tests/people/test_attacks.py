@@ -15,9 +15,9 @@ import psycopg
 import pytest
 import structlog
 
-from signing_in import INVITED, PASSWORD, MakeClient, link_in, sign_in
+from signing_in import INVITED, PASSWORD, MakeClient, become_administrator, link_in, link_to, sign_in
 from steelyard.kit.ids import WorkspaceId
-from steelyard.people.permissions import Permission
+from steelyard.people.permissions import Permission, Role
 from steelyard.people.sessions import COOKIE, SECURE_COOKIE
 from steelyard.store.database import Database
 from town import Town
@@ -286,6 +286,19 @@ async def test_an_invitation_does_not_let_anybody_choose_who_they_are(
     assert (await client.post("/enter", data=fields)).status_code == 303
     assert (await client.get("/account.json")).json()["address"] == "zoe@example.com"
     assert (await sign_in(make_client(), address="lead@example.com")).status_code == 303
+
+
+async def test_a_workspaces_link_chooses_no_password_that_opens_another(
+    make_client: MakeClient, town: Town, database: Database
+) -> None:
+    """Who was invited elsewhere and has not followed it yet is somebody, too."""
+    await town.person("guest", Role.LEAD, at=town.foreign, enters=False)
+    client, token = make_client(), await link_to(database, town.home, town.clock)
+    answer = await become_administrator(client, token, address="Guest@example.com")
+    assert answer.status_code == 422
+    assert (await client.get("/people", params={"workspace": town.foreign})).status_code == 401
+    assert (await sign_in(make_client(), address="guest@example.com")).status_code == 401
+    assert (await become_administrator(client, token)).status_code == 303  # the link is not used up
 
 
 async def test_the_demos_way_in_is_shut_everywhere_else(make_client: MakeClient, town: Town) -> None:

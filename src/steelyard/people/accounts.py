@@ -83,6 +83,8 @@ async def enter_by_link(
         person = invitation.person
         if person is None:
             person = await person_of_address(conn, chosen.address, chosen.name)
+            if not known and await _is_somebody(conn, invitation.workspace, chosen.address):
+                raise PasswordError("taken")
             await join(conn, ledger, invitation.workspace, person, {Role.ADMINISTRATOR}, now)
         if stored is not None:
             await write_password(conn, person, stored)
@@ -102,6 +104,18 @@ async def _shows_password(database: Database, address: str, password: str, calle
     if await attempt(database, address, caller.place, now) is not None or not await fits(password, row[0]):
         raise PasswordError("taken")
     return True
+
+
+async def _is_somebody(conn: Connection, workspace: WorkspaceId, address: str) -> bool:
+    """Whether a password for `address` would open more than `workspace`, or take the place of one that is there by now."""
+    row = await (
+        await conn.execute(
+            "SELECT password IS NOT NULL OR EXISTS (SELECT FROM workspaces_of_person(person) AS each WHERE each != %s)"
+            " FROM person_signing_in(%s)",
+            [workspace, address.strip()],
+        )
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def change_password(

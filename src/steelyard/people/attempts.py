@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 
 FREE_PER_ADDRESS, FREE_PER_PLACE = 5, 50
 """So many failures cost no waiting."""
@@ -36,21 +36,15 @@ async def attempt(database: Database, address: str, place: str, now: datetime) -
     async with database.cell() as conn:
         counted = [(_of_address(address), FREE_PER_ADDRESS), (_hash("place", place), FREE_PER_PLACE)]
         for what, free in counted:
-            row = await (
-                await conn.execute("SELECT failures, last_at FROM attempt WHERE what = %s FOR UPDATE", [what])
-            ).fetchone()
-            if row is None or row[1] <= now - _FORGET:
-                continue
-            until = row[1] + wait_after(row[0], free)
-            if until > now:
+            failures, last_at = await _hold(conn, what, now)
+            until = last_at + wait_after(failures, free)
+            if last_at > now - _FORGET and until > now:
                 return Held(until)
-        for what, _ in counted:
-            await conn.execute(
-                "INSERT INTO attempt VALUES (%(what)s, 1, %(now)s) ON CONFLICT (what) DO UPDATE SET"
-                " failures = CASE WHEN attempt.last_at <= %(forget)s THEN 1 ELSE attempt.failures + 1 END,"
-                " last_at = %(now)s",
-                {"what": what, "now": now, "forget": now - _FORGET},
-            )
+        await conn.execute(
+            "UPDATE attempt SET failures = CASE WHEN last_at <= %s THEN 1 ELSE failures + 1 END, last_at = %s"
+            " WHERE what = ANY(%s)",
+            [now - _FORGET, now, [what for what, _ in counted]],
+        )
     return None
 
 
@@ -76,6 +70,22 @@ async def succeeded(database: Database, address: str, place: str) -> None:
         await conn.execute(
             "UPDATE attempt SET failures = failures - 1 WHERE what = %s AND failures > 0", [_hash("place", place)]
         )
+
+
+async def _hold(conn: Connection, what: bytes, now: datetime) -> tuple[int, datetime]:
+    """Failures, and when the last one was. The row is held also where there was none: many at once wait for each other.
+
+    Whoever holds two holds them in the same order, so that none waits for another that waits for it.
+    """
+    row = await (
+        await conn.execute(
+            "INSERT INTO attempt VALUES (%s, 0, %s) ON CONFLICT (what) DO UPDATE SET failures = attempt.failures"
+            " RETURNING failures, last_at",
+            [what, now],
+        )
+    ).fetchone()
+    assert row is not None  # noqa: S101 - one of both happens
+    return int(row[0]), row[1]
 
 
 def _of_address(address: str) -> bytes:

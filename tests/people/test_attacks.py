@@ -318,6 +318,12 @@ async def test_the_demos_way_in_is_shut_everywhere_else(make_client: MakeClient,
         assert (await outside.get("/people")).status_code == 401
 
 
+async def test_what_a_proxy_asks_for_makes_nobody_a_program(make_client: MakeClient) -> None:
+    """Browsers send a proxy's own password along; they are shown the way in."""
+    answer = await make_client().get("/people", headers={"Authorization": "Basic eDp5", "Accept": "text/html"})
+    assert (answer.status_code, 'action="/sign-in"' in answer.text) == (401, True)
+
+
 # Behind the gate
 
 

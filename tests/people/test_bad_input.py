@@ -107,6 +107,16 @@ async def test_no_query_is_an_error_of_ours(
 
 
 @pytest.mark.timeout(300)
+async def test_a_number_longer_than_any_is_none(enter: Enter) -> None:
+    client, longest = await enter("administrator"), "9" * 5000
+    for route in GETS:
+        if "{" in route:
+            assert (await client.get(path_of(route, longest))).status_code == 404, route
+    answer = await client.get("/conversations", params={"conversation": "0" * 5000 + "1"})
+    assert (answer.status_code, "takes a whole number" in answer.text) == (200, True)
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("nasty", NASTY)
 async def test_no_field_of_any_form_takes_what_cannot_be_stored(town: Town, make_client: Any, nasty: bytes) -> None:
     client = make_client()

@@ -63,6 +63,7 @@ async def test_only_its_own_names_are_answered(client: httpx.AsyncClient, host: 
         ({"Sec-Fetch-Site": "none"}, False),
         ({"Origin": "http://evil.example"}, True),
         ({"Origin": "null"}, True),
+        ({"Origin": "http://["}, True),
         ({"Origin": "http://127.0.0.1:9999"}, True),
         ({"Origin": "http://127.0.0.1:8420"}, False),
         ({}, False),

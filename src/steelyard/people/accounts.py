@@ -107,7 +107,7 @@ async def _shows_password(database: Database, address: str, password: str, calle
 
 
 async def _is_somebody(conn: Connection, workspace: WorkspaceId, address: str) -> bool:
-    """Whether a password for `address` would open more than `workspace`, or take the place of one that is there by now."""
+    """Whether a password for `address` would open more than `workspace`, or take the place of another."""
     row = await (
         await conn.execute(
             "SELECT password IS NOT NULL OR EXISTS (SELECT FROM workspaces_of_person(person) AS each WHERE each != %s)"

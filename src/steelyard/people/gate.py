@@ -220,7 +220,9 @@ def from_loopback(request: Request) -> bool:
 def wants_data(request: Request) -> bool:
     """Whether the asker is a program: an address of data, or a script of ours."""
     data = request.url.path.endswith((".json", ".csv", "/live"))
-    return data or "application/json" in request.headers.get("accept", "") or "authorization" in request.headers
+    # Any other scheme than ours is a proxy's, which browsers send along with every request.
+    by_token = request.headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
+    return data or by_token or "application/json" in request.headers.get("accept", "")
 
 
 def _wanted(request: Request, memberships: tuple[Membership, ...]) -> Membership | None:

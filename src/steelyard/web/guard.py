@@ -72,4 +72,7 @@ def _same_origin(headers: Headers) -> bool:
     if fetch_site is not None:
         return fetch_site in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:
+        return False

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
@@ -53,6 +53,13 @@ class PageRoute(Route):
     ) -> None:
         super().__init__(path, endpoint, methods=methods)
         self.shows, self.needs = shows, needs
+
+    def matches(self, scope: Connection) -> tuple[Match, Connection]:
+        """Whether it is this route that is asked for. A number of more digits than Python reads is no number."""
+        try:
+            return super().matches(scope)
+        except ValueError:
+            return Match.NONE, {}
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Asks the gate, then the endpoint."""

@@ -276,7 +276,7 @@ def _problem(filter: Filter | None, text: str) -> str | None:
     match filter:
         case Is(choices) if text not in {each.value for each in choices}:
             return N_("“%(label)s” cannot be “%(asked)s”, so that filter is left out.")
-        case Numbered() if not (text.isascii() and text.isdigit() and int(text[:20]) <= _LARGEST):
+        case Numbered() if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _LARGEST):
             return N_("“%(label)s” takes a whole number, not “%(asked)s”, so that filter is left out.")
         case Days() if _day(text) is None:
             return N_("“%(label)s” takes a day such as 2026-11-22, not “%(asked)s”, so that filter is left out.")

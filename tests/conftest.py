@@ -45,7 +45,8 @@ class Server:
         return make_conninfo(self.embedded.superuser_url, user=role, dbname=database)
 
     def copy(self, original: str, name: str) -> None:
-        copying = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+        # Half the time of the default, which writes a log that nothing here reads.
+        copying = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY")
         self._run(copying.format(sql.Identifier(name), sql.Identifier(original), sql.Identifier(OWNER)))
 
     def drop(self, name: str) -> None:

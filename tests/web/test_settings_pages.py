@@ -228,6 +228,23 @@ async def test_keeping_longer_or_shorter_where_nothing_goes_is_done_at_once(offi
     assert len(await office.facts("settings.changed")) == 2
 
 
+async def test_an_undo_that_comes_late_shows_what_goes(office: Office) -> None:
+    where = await office.send("/settings/retention", **keeping(120, 30))
+    await write(office, 1, 100)
+    form = (
+        (await office.client.get(where)).text.partition('action="/settings/retention/back')[2].partition("</form>")[0]
+    )
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    assert "Keep messages 90 days: 1 go in an hour" in await office.send("/settings/retention/back", 200, **fields)
+    assert await kept(office) == (120, 30)
+    assert "kept.90.30" in await office.send("/settings/retention", **keeping(90, 30, was=(120, 30), agreed="90.30"))
+
+
+async def test_what_is_set_aside_is_kept_as_long_as_was_chosen(office: Office) -> None:
+    await office.send("/settings/retention", **keeping(90, 60))
+    assert (await office.client.get("/aside.json")).json()["days"] == 60
+
+
 async def test_it_can_be_undone_while_nobody_chose_anew(office: Office) -> None:
     where = await office.send("/settings/retention", **keeping(30, 30, agreed="30.30"))
     shown = (await office.client.get(where)).text

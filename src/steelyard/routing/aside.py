@@ -14,11 +14,9 @@ from steelyard.routing.desk import read_place
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
 from steelyard.store.ledger import Ledger
-from steelyard.store.retention import TABLES
 from steelyard.web.place import Place
 
 MOST_SHOWN = 200
-_KEEP = next(table.keep for table in TABLES if table.name == "inbox")
 _LONGEST = 16
 """Digits of a time in microseconds, up to the year 2286."""
 
@@ -79,10 +77,11 @@ async def read_aside(database: Database, workspace: WorkspaceId, now: datetime, 
             " FROM inbox WHERE workspace = %s AND tried_at = %s",
             [workspace, tried_at],
         )
+        kept = await one(connection, "SELECT keep_webhooks AS days FROM workspace WHERE workspace = %s", [workspace])
         place = await read_place(connection, workspace)
     number = found[0]["number"] if found else 0
     items = tuple(SetAside(**{name: row[name] for name in SetAside._fields}) for row in found)
-    days = _KEEP.days if _KEEP is not None else 0
+    days = kept["days"] if kept is not None else 0
     return Aside(place, now, number, items, Tried(**tried) if tried and any(tried.values()) else None, days)
 
 

@@ -134,7 +134,7 @@ class SettingsPages:
         return told(place_of(request), "/settings/retention", Done("kept", (*keep, *stored)))
 
     async def undo_retention(self, request: Request) -> Response:
-        """Keeps as long as before, where nobody chose anew since."""
+        """Keeps as long as before, where nobody chose anew since. What would go by that is shown first, as ever."""
         standing, ground = standing_of(request), self._ground
         filled = await KEEP.of(request)
         async with request.form() as form:
@@ -144,6 +144,9 @@ class SettingsPages:
             if not filled.ok or expected != _code(stored):
                 return told(place_of(request), "/settings/retention", Done("overtaken"))
             keep, now = _keep_in(filled), ground.clock()
+            going = await settings.going(conn, standing.workspace, _shorter(stored, keep), now)
+            if any(going):
+                return self._retention(request, KEEP.loaded(stored._asdict()), stored, Plan(keep, going))
             await settings.change_keep(conn, ground.ledger, standing.workspace, stored, keep, standing.person, now)
         return told(place_of(request), "/settings/retention", Done("back"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.web.data import csv_answer, csv_text, rows_as_data
+from steelyard.web.data import PORTION, about_rows, csv_answer, csv_portions, csv_text, json_portions, plain
 from steelyard.web.tables import Choice, Column, Days, Holds, Is, Numbered, Query, Shown, Table
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -88,8 +89,21 @@ def test_data_is_all_pages_of_what_is_shown(asked: dict[str, str], all_rows: lis
         paged += TABLE.of_rows(all_rows, TABLE.read(asked | {"page": str(page)}), PARIS).rows
     everything = TABLE.of_rows(all_rows, TABLE.read(asked, everything=True), PARIS)
     assert list(everything.rows) == paged
-    assert rows_as_data(everything)["total"] == len(paged)
-    assert rows_as_data(everything)["left_out"] == 0
+    data = json.loads("".join(json_portions(everything)))
+    assert (data["total"], data["left_out"]) == (len(paged), 0)
+    assert data == {"rows": [plain(everything.record(row)) for row in paged], **about_rows(everything)}
+
+
+@pytest.mark.parametrize("count", [0, 1, PORTION, PORTION + 1, 3 * PORTION])
+def test_many_rows_are_written_a_portion_at_a_time(count: int) -> None:
+    portions = list(csv_portions(["a"], ([number] for number in range(count))))
+    assert "".join(portions) == "a\r\n" + "".join(f"{number}\r\n" for number in range(count))
+    assert max(each.count("\r\n") for each in portions) <= PORTION
+    row = Row("Ana", "a", 1, datetime(2026, 11, 22, tzinfo=UTC))
+    shown = TABLE.of_page([row] * count, TABLE.read({}, everything=True), count)
+    portions = list(json_portions(shown))
+    assert [each["name"] for each in json.loads("".join(portions))["rows"]] == ["Ana"] * count
+    assert max(each.count("Ana") for each in portions) <= PORTION
 
 
 @given(st.lists(rows, max_size=12), st.sampled_from(["load", "-load", "name", "-name", "at", "-at"]))

@@ -18,7 +18,7 @@ from steelyard.routing.desk_floor import Open, why_waiting
 from steelyard.routing.labels import Label, Person, label_of
 from steelyard.routing.model import Conversation
 from steelyard.routing.policy import Policy
-from steelyard.routing.rows import one, rows
+from steelyard.routing.rows import made_of, one, rows
 from steelyard.store.database import Database
 from steelyard.web.language import N_
 from steelyard.web.tables import Choice, Column, Days, Is, Numbered, Query, Shown, Table
@@ -198,7 +198,7 @@ async def read_conversations(
         page = _PICKED + _FROM + some + " " + clauses.order + " " + clauses.limit + _SHOWN
         found = await rows(connection, page, values) if total else []
         waits = await _read_waits(connection, workspace, opened.policy, found)
-    items = [_listed(row, opened.policy, waits) for row in found]
+    items = await made_of(found, lambda row: _listed(row, opened.policy, waits))
     return opened.table.of_page(items, query, total)
 
 

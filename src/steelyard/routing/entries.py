@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from steelyard.routing.labels import Label, Person, Reason, label_of, read_policies, reason_of
 from steelyard.routing.model import Exclusion
 from steelyard.routing.policy import Policy
-from steelyard.routing.rows import rows
+from steelyard.routing.rows import made_of, rows
 
 Outcome = Literal["pending", "delivered", "overtaken", "failed", "shadow", "compared"]
 
@@ -140,7 +140,7 @@ async def _read(connection: AsyncConnection[Any], which: LiteralString, values: 
     people = {row[who] for row in found for who in ("winner", "runner_up", "instead")} - {None}
     names = {row["engineer"]: row["name"] for row in await rows(connection, _NAMES, [list(people)])}
     policies = await read_policies(connection, {row["policy"] for row in found})
-    return tuple(_entry(row, names, policies.get(row["policy"])) for row in found)
+    return tuple(await made_of(found, lambda row: _entry(row, names, policies.get(row["policy"]))))
 
 
 def _entry(row: dict[str, Any], names: Mapping[int, str], policy: Policy | None) -> Entry:

@@ -1,5 +1,6 @@
 """The pages of routing: the desk, the decisions, and why each was made. Each is also data, under the same address."""
 
+from asyncio import to_thread
 from typing import cast
 
 from starlette.exceptions import HTTPException
@@ -22,7 +23,7 @@ from steelyard.routing.replayed import Replayed, read_replay
 from steelyard.routing.why import Why, read_why
 from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
-from steelyard.web.data import csv_text, plain
+from steelyard.web.data import csv_answer, plain
 from steelyard.web.fragments import Fragments
 from steelyard.web.pages import Pages
 from steelyard.web.place import Place
@@ -60,8 +61,7 @@ class RoutingPages:
     async def decisions_csv(self, request: Request) -> Response:
         """The newest 10,000 decisions as CSV; ids and numbers only."""
         _, entries = await self._entries(request, await self.required(request), MOST_IN_CSV)
-        headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
-        return Response(csv_text(HEADER, (each.cells for each in entries)), media_type="text/csv", headers=headers)
+        return csv_answer("decisions", HEADER, (each.cells for each in entries))
 
     async def why(self, request: Request) -> Response:
         """Why this engineer?"""
@@ -75,7 +75,8 @@ class RoutingPages:
     async def replay(self, request: Request) -> Response:
         """The decision made again: who could take it, who could not, and whether that is what was recorded."""
         view = await self._replay(request)
-        return self._pages.answer(request, "routing/replay.html", place=view.place, view=view)
+        # With hundreds of engineers this takes a while, in which others go on.
+        return await to_thread(self._pages.answer, request, "routing/replay.html", place=view.place, view=view)
 
     async def replay_data(self, request: Request) -> Response:
         """The same as JSON: the whole explanation."""

@@ -2,14 +2,16 @@
 
 import csv
 import io
+import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from itertools import islice
+from typing import Any, Final, TypeVar, cast
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from steelyard.kit.scopes import Scope
 from steelyard.web.language import term
@@ -19,6 +21,11 @@ from steelyard.web.tables import Shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that some spreadsheet runs."""
+
+PORTION: Final = 250
+"""Rows that are written at a time: between two portions others are answered."""
+
+T = TypeVar("T")
 
 
 def plain(value: object) -> Any:
@@ -42,11 +49,25 @@ def plain(value: object) -> Any:
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as CSV. Text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    return "".join(csv_portions(header, rows))
+
+
+def csv_portions(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Generator[str]:
+    """The same, a portion of its rows at a time."""
+    yield _csv([header])
+    for portion in _portions(rows):
+        yield _csv([["" if each is None else _defused(plain(each)) for each in row] for row in portion])
+
+
+def _portions(rows: Iterable[T]) -> Generator[tuple[T, ...]]:
+    left = iter(rows)
+    while portion := tuple(islice(left, PORTION)):
+        yield portion
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(["" if each is None else _defused(plain(each)) for each in row])
+    csv.writer(out).writerows(rows)
     return out.getvalue()
 
 
@@ -58,7 +79,7 @@ def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[object]
     """A table as a file to save. Of `name` only what cannot break a header is left."""
     safe = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:80] or "table"
     headers = {"Content-Disposition": f'attachment; filename="{safe}.csv"'}
-    return Response(csv_text(header, rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(csv_portions(header, rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 # Tables: one endpoint draws the page and gives its rows as data, for the same query
@@ -79,19 +100,31 @@ def wants_rows(request: Request) -> bool:
 def answer_table(pages: Pages, request: Request, template: str, shown: Shown[Any], **context: Any) -> Response:
     """`shown` as `table` in a page, or as CSV or JSON, as the address says."""
     if request.url.path.endswith(".csv"):
-        records = [shown.record(row) for row in shown.rows]
+        records = map(shown.record, shown.rows)
         header = [each.key for each in shown.table.columns]
         return csv_answer(shown.table.name, header, (tuple(map(_cell, each.values())) for each in records))
     if request.url.path.endswith(".json"):
-        return JSONResponse(rows_as_data(shown))
+        return StreamingResponse(json_portions(shown), media_type="application/json")
     return pages.answer(request, template, table=shown, **context)
 
 
-def rows_as_data(shown: Shown[Any]) -> dict[str, Any]:
-    """What is shown, with the query that it answers, and how many rows are left out because there are too many."""
+def json_portions(shown: Shown[Any]) -> Generator[str]:
+    """What is shown, with the query that it answers, as JSON: a portion of its rows at a time."""
+    begin = '{"rows":['
+    for portion in _portions(shown.rows):
+        yield begin + ",".join(_json(plain(shown.record(row))) for row in portion)
+        begin = ","
+    yield (begin if not shown.rows else "") + "]," + _json(about_rows(shown)).removeprefix("{")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def about_rows(shown: Shown[Any]) -> dict[str, Any]:
+    """The query that rows answer, and how many are left out because there are too many."""
     query = shown.query
     return {
-        "rows": [plain(shown.record(row)) for row in shown.rows],
         "total": shown.total,
         "left_out": max(0, shown.total - len(shown.rows)),
         "sort": f"-{query.sort}" if query.descending else query.sort,

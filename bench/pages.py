@@ -1,11 +1,18 @@
 """How long the server takes for each page with 200 engineers and 20,000 open conversations: p95, and over an empty one.
 
-Every page and all its data, as routes are registered, asked of a real web process by an administrator who is also an
+Every page and its data, as routes are registered, asked of a real web process by an administrator who is also an
 engineer. Pages take turns with the empty page (the frame around "not found"); before each turn something changes.
+
+Two kinds of answers are no pages and are measured apart: exports, which are whole lists of thousands of rows, by their
+rows a second, and replays, which make a decision again, by their milliseconds. While each is answered somebody else
+asks for the empty page over and over; `beside_ms` is the 95th percentile of what that took.
+
+Ends with 1 where a page is answered with anything but 200.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import re
@@ -14,13 +21,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from _ground import CELL, add_keys, add_workspace, result, rounds, say, server
+from _ground import CELL, add_keys, add_workspace, median, result, rounds, say, server
 from _office import ENGINEERS, OPEN, Office
 from _web import WEB, process
 from steelyard.jobs.processes import run as run_until_done
@@ -29,8 +36,11 @@ from steelyard.main.console import Site, console_routes
 from steelyard.main.ground import ROOMS
 from steelyard.people.sessions import open_session
 from steelyard.routing import store
+from steelyard.routing.notifications import Choice, add_notification
 from steelyard.store.database import Database
 from steelyard.store.embedded import DATABASE
+from steelyard.store.keys import WEB as WEB_KEY
+from steelyard.store.keys import Keys, key_file
 from steelyard.web.pages import Pages
 from steelyard.web.static import read_static
 
@@ -38,14 +48,24 @@ TURNS = int(os.environ.get("TURNS", "12"))
 """Requests of each page in each round."""
 
 EMPTY = "/nothing-is-here"
-REFUSED = (EMPTY, "/enter")
-"""Of those pages a refusal is what is drawn: this one has no link that works."""
+ANSWERED = {EMPTY: 404, "/enter": 410, "/": 303, "/sign-in": 303}
+"""What is answered otherwise than by 200: there is no link that works, and whoever is in is led on."""
 ENDLESS = ("/desk/live",)
+EXPORTS = ("/conversations.csv", "/conversations.json", "/decisions.csv")
+REPLAYS = re.compile(r"/decisions/\d+/replay(\.json)?")
 FIRST_LOAD = 120_000
 """Bytes of HTML, CSS and JavaScript together, compressed, that a first visit may load."""
 
 _FILE = re.compile(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"')
 _IMPORT = re.compile(rb'from "(\./[^"]+\.js)"')
+
+
+class Apart(NamedTuple):
+    """What is no page: milliseconds of each, rows of each, and of the empty pages beside it."""
+
+    took: list[float]
+    rows: list[int]
+    beside: list[float]
 
 
 class Timed(NamedTuple):
@@ -63,6 +83,16 @@ class Timed(NamedTuple):
     def ratio(self) -> float:
         """The median of the page over that of the empty one."""
         return share(self.page, 0.5) / share(self.empty, 0.5)
+
+
+async def a_notification(database: Database, workspace: WorkspaceId, keys: Path) -> int:
+    """The number of a notification: an address that alarms are told."""
+    choice = Choice("Chat", None, "en", None, None, "UTC")
+    async with database.transaction(workspace) as conn:
+        address = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+        return await add_notification(
+            conn, workspace, choice, address, Keys(key_file(keys, WEB_KEY)), datetime.now(UTC)
+        )
 
 
 async def somebody(database: Database, superuser: str, workspace: WorkspaceId) -> str:
@@ -105,18 +135,24 @@ async def run(superuser: str, url: str, keys: Path) -> None:
             decision = await office.change()
         cookie = await somebody(database, superuser, workspace)
         numbers = {"decisions": decision, "engineers": 1004, "people": 1, "conversations": 10_001, "tokens": 1}
+        numbers["settings"] = await a_notification(database, workspace, keys)
         paths = addresses(database, keys, numbers)
         with process(WEB, url, keys) as web:
             address = f"http://127.0.0.1:{web.port}"
             async with httpx.AsyncClient(base_url=address, cookies={"steelyard_session": cookie}, timeout=60) as client:
                 first = await took(client, "/desk")
                 broken = [path for path in paths if not await answers(client, path)]
-                paths = [path for path in paths if path not in broken]
+                apart = [path for path in paths if path in EXPORTS or REPLAYS.fullmatch(path)]
+                paths = [path for path in paths if path not in (*broken, *apart)]
                 loaded = {
                     path: await first_load(client, path) for path in paths if not path.endswith((".json", ".csv"))
                 }
                 timed = await measure(client, paths, office)
-        report(timed, loaded, first, broken)
+                others = {path: await measure_apart(client, path) for path in apart}
+    told = figures(timed, loaded) | figures_apart(others)
+    result(**told, desk_first_ms=round(first), broken=broken, load=round(os.getloadavg()[0], 1))
+    if broken:
+        raise SystemExit(1)
 
 
 async def measure(client: httpx.AsyncClient, paths: Sequence[str], office: Office) -> dict[str, Timed]:
@@ -133,12 +169,33 @@ async def measure(client: httpx.AsyncClient, paths: Sequence[str], office: Offic
     return timed
 
 
+async def measure_apart(client: httpx.AsyncClient, path: str) -> Apart:
+    """Asks for something large, and for the empty page meanwhile."""
+    apart = Apart([], [], [])
+    for _ in rounds():
+        whole = asyncio.create_task(client.get(path))
+        begun = time.perf_counter()
+        whole.add_done_callback(lambda _, begun=begun: apart.took.append((time.perf_counter() - begun) * 1000))
+        while not whole.done():
+            apart.beside.append(await took(client, EMPTY))
+        apart.rows.append(rows_in(await whole))
+    return apart
+
+
+def rows_in(answer: httpx.Response) -> int:
+    """How many rows were answered; 1 for what is no list."""
+    if answer.headers["content-type"].startswith("text/csv"):
+        return answer.text.count("\n") - 1
+    found: dict[str, list[object]] = answer.json() if "json" in answer.headers["content-type"] else {}
+    return len(found.get("rows", [None]))
+
+
 async def took(client: httpx.AsyncClient, path: str) -> float:
     """Milliseconds until it is answered whole."""
     begun = time.perf_counter()
     answer = await client.get(path)
     spent = (time.perf_counter() - begun) * 1000
-    if answer.status_code >= 400 and path not in REFUSED:
+    if answer.status_code != ANSWERED.get(path, 200):
         raise SystemExit(f"{path} was answered {answer.status_code}: {answer.text[:500]}")
     return spent
 
@@ -160,20 +217,21 @@ async def first_load(client: httpx.AsyncClient, path: str) -> int:
 async def answers(client: httpx.AsyncClient, path: str) -> bool:
     """Whether a page is there at all."""
     status = (await client.get(path)).status_code
-    if status >= 400 and path not in REFUSED:
+    expected = ANSWERED.get(path, 200)
+    if status != expected:
         say(f"{path} is answered {status}")
-    return status < 400 or path in REFUSED
+    return status == expected
 
 
-def report(timed: dict[str, Timed], loaded: dict[str, int], first: float, broken: Sequence[str]) -> None:
-    """Prints each page, then the worst of all."""
+def figures(timed: dict[str, Timed], loaded: dict[str, int]) -> dict[str, Any]:
+    """Of each page, and the worst of all; says each."""
     for path, each in sorted(timed.items(), key=lambda item: -item[1].p95):
         size = f", {loaded[path] / 1000:.0f} kB" if path in loaded else ""
         say(f"{path}: p95 {each.p95:.1f} ms, {each.ratio:.2f} of an empty page{size}")
     slowest = max(timed, key=lambda path: timed[path].p95)
     dearest = max(timed, key=lambda path: timed[path].ratio)
     largest = max(loaded, key=lambda path: loaded[path])
-    result(
+    return dict(
         p95_ms=round(timed[slowest].p95, 1),
         ratio=round(timed[dearest].ratio, 2),
         slowest=slowest,
@@ -182,12 +240,25 @@ def report(timed: dict[str, Timed], loaded: dict[str, int], first: float, broken
         first_load_kb=round(loaded[largest] / 1000, 1),
         largest=largest,
         over_120_kb=[path for path, size in loaded.items() if size > FIRST_LOAD],
-        desk_first_ms=round(first),
         pages={path: {"p95_ms": round(each.p95, 1), "ratio": round(each.ratio, 2)} for path, each in timed.items()},
-        broken=broken,
         engineers=ENGINEERS,
         open=OPEN,
     )
+
+
+def figures_apart(others: dict[str, Apart]) -> dict[str, Any]:
+    """Of what is no page; says each."""
+    told = dict[str, dict[str, Any]]()
+    for path, each in others.items():
+        spent, rows, beside = median(each.took), each.rows[0], share(each.beside, 0.95)
+        told[path] = {"ms": round(spent), "beside_ms": round(beside, 1)}
+        if path in EXPORTS:
+            told[path] |= {"rows": rows, "rows_per_s": round(rows / spent * 1000)}
+        say(f"{path}, no page: {told[path]}")
+    return {
+        "exports": {path: each for path, each in told.items() if path in EXPORTS},
+        "replays": {path: each for path, each in told.items() if path not in EXPORTS},
+    }
 
 
 def share(values: Sequence[float], part: float) -> float:

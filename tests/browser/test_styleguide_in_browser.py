@@ -219,6 +219,25 @@ async def test_a_draft_can_be_given_up(guide: Page) -> None:
     await expect(guide.locator("#field-note")).to_have_value("")
 
 
+async def test_a_draft_is_of_one_workspace_and_of_whoever_is_signed_in(guide: Page, served: Served) -> None:
+    note = guide.locator("#field-note")
+    await note.fill("Only here.")
+    await guide.goto(f"{served.url}/styleguide?workspace=eu1.other")
+    await expect(note).to_have_value("")
+    await guide.goto(f"{served.url}/styleguide")
+    await expect(note).to_have_value("Only here.")
+    await guide.evaluate(
+        """() => {
+            const form = Object.assign(document.createElement("form"), { method: "post", action: "/sign-out" });
+            document.body.append(form);
+            form.requestSubmit();
+        }"""
+    )
+    await guide.wait_for_url("**/sign-in")
+    await guide.goto(f"{served.url}/styleguide")
+    await expect(note).to_have_value("")
+
+
 async def test_a_log_of_100_000_hostile_lines_stays_fast(browser: Browser, served: Served) -> None:
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     began = time.monotonic()

@@ -1,11 +1,14 @@
 // What is typed into a form with data-draft, and not taken yet, survives a reload, a restart and an expired login: it is
-// kept for this tab, and given up when the page that follows says that it was accepted. Passwords are never kept.
+// kept for this tab, and given up when the page that follows says that it was accepted, or somebody signs out. Passwords
+// are never kept.
 
 const KEPT = "draft ";
 const SENT = "draft-sent";
 const NEVER = "input[type=password], input[type=file], [data-never-kept]";
 
-const key = (form) => `${KEPT}${location.pathname} ${form.dataset.draft}`;
+/** The same page of another workspace holds another form. */
+const key = (form) =>
+  `${KEPT}${location.pathname} ${new URLSearchParams(location.search).get("workspace") ?? ""} ${form.dataset.draft}`;
 
 function fields(form) {
   return [...form.elements].filter((each) => each.name && !each.matches(NEVER) && each.type !== "submit");
@@ -65,7 +68,13 @@ function goesOn(form) {
   return path === "/sign-in" || path === sent?.path;
 }
 
+/** Whoever signs in next types their own. */
+function forget() {
+  for (const each of Object.keys(sessionStorage)) if (each.startsWith(KEPT)) sessionStorage.removeItem(each);
+}
+
 function send(form) {
+  if (form.method === "post" && new URL(form.action).pathname === "/sign-out") forget();
   if (form.matches("form[data-draft]")) {
     sessionStorage.setItem(key(form), JSON.stringify(read(form)));
     sessionStorage.setItem(SENT, JSON.stringify({ key: key(form), path: new URL(form.action).pathname }));

@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from signing_in import PASSWORD, MakeClient
+from steelyard.people.links import make_link
+from steelyard.people.permissions import Role
 from town import Town
 
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -47,6 +49,15 @@ async def test_a_password_changes_with_the_old_one_and_ends_other_sessions(
         signed = await make_client().post("/sign-in", data={"address": "lead@example.com", "password": password})
         assert signed.status_code == status
     assert town.facts("person.password_chosen")
+
+
+async def test_a_password_chosen_by_a_link_is_told_wherever_it_opens(town: Town, make_client: MakeClient) -> None:
+    lead = await town.person("lead", Role.LEAD, at=town.foreign)
+    async with town.database.transaction(town.home) as conn:
+        token = await make_link(conn, town.home, lead, None, town.clock.now)
+    assert (await make_client().post("/enter", data={"token": token, "password": NEW})).status_code == 303
+    told = [(workspace, person) for workspace, person, _ in town.facts("person.password_chosen")]
+    assert told == [(town.home, lead), (town.foreign, lead)]
 
 
 async def test_guessing_the_old_password_has_to_wait(enter: Enter) -> None:

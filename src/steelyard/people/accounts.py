@@ -91,6 +91,8 @@ async def enter_by_link(
             await record(ledger, conn, invitation.workspace, act("person.password_chosen", person, now))
     if stored is not None:
         await end_sessions(database, person)
+        elsewhere = [each for each in await workspaces_of(database, person) if each != invitation.workspace]
+        await record_everywhere(ledger, database, elsewhere, act("person.password_chosen", person, now))
     await forget(database, chosen.address)
     return person
 

@@ -18,7 +18,9 @@ from steelyard.kit.ids import ConversationId, EngineerId
 from steelyard.kit.instants import micros
 from steelyard.main import ledger
 from steelyard.main.console import TELLINGS
+from steelyard.main.console import TELLINGS
 from steelyard.people.audit import AUDITED
+from steelyard.people.audit_pages import TELLING
 from steelyard.people.audit_pages import TELLING
 from steelyard.people.record import KINDS
 from town import Town
@@ -128,3 +130,8 @@ async def test_its_index_answers(town: Town, superuser_url: str) -> None:
         conn.execute("SET enable_seqscan = off")
         plan = "\n".join(row for (row,) in conn.execute(f"EXPLAIN {query}").fetchall())  # type: ignore[arg-type]
     assert "ledger_audit" in plan, plan
+
+
+def test_whatever_is_told_of_people_is_listed_also_of_nobody_in_particular() -> None:
+    kinds = [kind for telling in (TELLING, *TELLINGS) for kind in telling.kinds]
+    assert [kind for kind in kinds if not kind.startswith("person.") and f"'{kind}'" not in AUDITED] == []

@@ -18,7 +18,7 @@ FROM ledger WHERE (person IS NOT NULL OR kind LIKE 'person.%%'
     OR kind IN ('token.made', 'token.revoked', 'settings.changed', 'notification.changed', 'policy.adopted',
                 'routing.switched', 'engineer.rotation_changed', 'engineer.away_asked', 'engineer.away_refused',
                 'conversation.move_asked', 'conversation.moved', 'conversation.move_overtaken',
-                'conversation.move_refused', 'aside.retried'))"""
+                'conversation.move_refused', 'aside.retried', 'conversation.read_asked', 'reading.asked'))"""
 """The facts that are listed, in the words of the index `ledger_audit`."""
 
 

@@ -10,7 +10,7 @@ CREATE INDEX ledger_audit ON ledger (workspace, position) WHERE person IS NOT NU
     OR kind IN ('token.made', 'token.revoked', 'settings.changed', 'notification.changed', 'policy.adopted',
                 'routing.switched', 'engineer.rotation_changed', 'engineer.away_asked', 'engineer.away_refused',
                 'conversation.move_asked', 'conversation.moved', 'conversation.move_overtaken',
-                'conversation.move_refused', 'aside.retried');
+                'conversation.move_refused', 'aside.retried', 'conversation.read_asked', 'reading.asked');
 
 -- What happened to an engineer, for their page.
 CREATE INDEX ledger_engineer ON ledger (workspace, engineer, position) WHERE conversation IS NULL AND engineer IS NOT NULL;

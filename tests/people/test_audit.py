@@ -18,9 +18,7 @@ from steelyard.kit.ids import ConversationId, EngineerId
 from steelyard.kit.instants import micros
 from steelyard.main import ledger
 from steelyard.main.console import TELLINGS
-from steelyard.main.console import TELLINGS
 from steelyard.people.audit import AUDITED
-from steelyard.people.audit_pages import TELLING
 from steelyard.people.audit_pages import TELLING
 from steelyard.people.record import KINDS
 from town import Town

@@ -10,7 +10,6 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from steelyard.people.accounts import Caller
-from steelyard.people.permissions import Permission, Role, roles_in
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 """This machine, or a proxy on it: a web process listens nowhere else."""
@@ -29,16 +28,6 @@ def sent_of(form: FormData, name: str) -> str:
     """One field as it was sent. For what is never stored as it is."""
     value = form.get(name)
     return value if isinstance(value, str) else ""
-
-
-def roles_of(form: FormData, name: str = "roles") -> frozenset[Role]:
-    """The roles that were ticked; what is no role is none."""
-    return roles_in([value for value in form.getlist(name) if isinstance(value, str)])
-
-
-def permissions_of(form: FormData, name: str) -> frozenset[Permission]:
-    """The permissions that were ticked."""
-    return frozenset(each for each in Permission if each.value in form.getlist(name))
 
 
 def is_address(text: str) -> bool:

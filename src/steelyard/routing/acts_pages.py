@@ -129,8 +129,9 @@ class ActsPages:
     async def _carried(self, request: Request, engineer: int) -> Shown[Listed]:
         viewer = viewer_of(request)
         reader = Reader(language_of(request), viewer.zone, viewer.may(P.READ_MESSAGES))
-        asked = {"engineer": str(engineer)}, False
-        return await read_conversations(self._database, standing_of(request).workspace, self._clock(), asked, reader)
+        asked, workspace = ({"engineer": str(engineer)}, False), standing_of(request).workspace
+        among = self._desks.of(workspace).all_of(engineer)
+        return await read_conversations(self._database, workspace, self._clock(), asked, reader, among)
 
     async def _move(self, request: Request, conversation: int, engineer: int, expected: int) -> Refusal | None:
         """None where it was asked for, else why not: also where somebody else has it by now than the asker saw."""

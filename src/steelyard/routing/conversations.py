@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -180,8 +180,12 @@ async def read_conversations(
     now: datetime,
     asked: tuple[Mapping[str, str], bool],
     reader: Reader,
+    among: Collection[int] | None = None,
 ) -> Shown[Listed]:
-    """What an address asks of the list: its query, and whether it wants all pages at once."""
+    """What an address asks of the list: its query, and whether it wants all pages at once.
+
+    `among`: conversations of which it can only be; so that these few are looked at, and not every one.
+    """
     query_of, everything = asked
     async with database.transaction(workspace) as connection:
         opened = await read_table(connection, workspace, query_of, reader.language)
@@ -192,8 +196,9 @@ async def read_conversations(
             "topics": list(opened.topics),
             "recent": micros(now - RECENT) // SECOND,
             "reads": reader.reads,
+            "among": list(among or ()),
         }
-        some = _some(query) + clauses.where
+        some = _some(query) + (_AMONG if among is not None else "") + clauses.where
         total = await _count(connection, some, values)
         page = _PICKED + _FROM + some + " " + clauses.order + " " + clauses.limit + _SHOWN
         found = await rows(connection, page, values) if total else []
@@ -214,6 +219,8 @@ def _some(query: Query) -> LiteralString:
         case _:
             return "open"
 
+
+_AMONG: LiteralString = " AND conversation = ANY(%(among)s::bigint[])"
 
 # Without the joins: with them, even left out, it could not be counted in the index alone.
 _COUNT: LiteralString = "SELECT count(*) AS number FROM conversation AS each WHERE workspace = %(workspace)s AND "

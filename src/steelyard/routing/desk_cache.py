@@ -78,6 +78,10 @@ class CachedDesk:
                 self._forget()  # it may be half of one moment and half of another
                 raise
 
+    def all_of(self, engineer: int) -> frozenset[int] | None:
+        """What `engineer` has or would have in the shadow, by the last view; None where there is none any more."""
+        return self._floor.all_of(engineer) if self._desk is not None else None
+
     async def mine(self, engineer: int) -> Mine | None:
         """What of the last view is `engineer`'s own; None for somebody who is not in the workspace."""
         async with self._lock:

@@ -174,6 +174,10 @@ class Floor:
         """What an engineer has, the oldest first."""
         return sorted(self._held.get(engineer, {}).values(), key=_age)
 
+    def all_of(self, engineer: int) -> frozenset[int]:
+        """What an engineer has, or would have in the shadow."""
+        return frozenset(self._held.get(engineer, ())) | frozenset(self._shadowed.get(engineer, ()))
+
     def label(self, topic: str) -> Label:
         """How a topic is shown."""
         found = self._labels.get(topic)

@@ -85,6 +85,12 @@ class Timed(NamedTuple):
         return share(self.page, 0.5) / share(self.empty, 0.5)
 
 
+def tidy(superuser: str) -> None:
+    """What PostgreSQL does by itself after a while: counts what is there, and notes what all may see."""
+    with psycopg.connect(superuser, autocommit=True) as conn:
+        conn.execute("VACUUM (ANALYZE)")
+
+
 async def a_notification(database: Database, workspace: WorkspaceId, keys: Path) -> int:
     """The number of a notification: an address that alarms are told."""
     choice = Choice("Chat", None, "en", None, None, "UTC")
@@ -128,6 +134,7 @@ async def run(superuser: str, url: str, keys: Path) -> None:
     async with Database.open(url) as database:
         office = Office(database, workspace)
         await office.open()
+        tidy(superuser)
         async with database.transaction(workspace) as conn:
             await store.write_snapshot(conn, workspace)
         decision = None

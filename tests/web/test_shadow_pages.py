@@ -110,6 +110,16 @@ async def test_an_entry_says_who_got_it_and_who_should_have(client: httpx.AsyncC
     assert "would have gone to" not in why + replay
 
 
+async def test_an_engineers_list_holds_what_they_would_have(client: httpx.AsyncClient, desk: Desk) -> None:
+    known = [each for each in desk.state.conversations.values() if each.counts]
+    shadows = {each.owner for each in known if each.pending is not None and each.pending.shadow}
+    assert shadows
+    for engineer in shadows:
+        data = (await client.get(f"/engineers/{engineer}.json")).json()
+        listed = {each["conversation"] for each in data["conversations"]}
+        assert listed == {each.id for each in known if each.owner == engineer}
+
+
 async def test_a_csv_of_decisions_holds_both(client: httpx.AsyncClient, desk: Desk) -> None:
     table = list(csv.DictReader(io.StringIO((await client.get("/decisions.csv")).text)))
     found = sorted(

@@ -80,7 +80,7 @@ class RoutingPages:
 
     async def replay_data(self, request: Request) -> Response:
         """The same as JSON: the whole explanation."""
-        return JSONResponse(plain(await self._replay(request)))
+        return JSONResponse(await to_thread(plain, await self._replay(request)))
 
     async def aside(self, request: Request) -> Response:
         """What could not be handled, and why; after trying again, what became of it."""

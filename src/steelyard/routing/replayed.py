@@ -1,6 +1,7 @@
 """A decision made again from the ledger: who could take it, who could not, and whether it is the one recorded."""
 
 import math
+from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -130,10 +131,15 @@ async def _made_again(
         explanation = await explain(database, workspace, number)
     except (ReplayError, PolicyError) as error:
         return None, str(error)
+    # With hundreds of engineers this takes a while, in which others go on.
+    return await to_thread(_replay_of, explanation, names, policy), ""
+
+
+def _replay_of(explanation: Explanation, names: Mapping[int, str], policy: Policy | None) -> Replay:
     able = sorted((each for each in explanation.candidates if not each.exclusions), key=_order)
     winner = explanation.decision.winner
     standings = tuple(_standing(each, names, explanation, policy, winner=each.engineer == winner) for each in able)
-    return Replay(standings, _excluded(explanation.candidates, names), explanation.digest, explanation.identical), ""
+    return Replay(standings, _excluded(explanation.candidates, names), explanation.digest, explanation.identical)
 
 
 def _order(candidate: Candidate) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -238,6 +239,13 @@ async def test_an_undo_that_comes_late_shows_what_goes(office: Office) -> None:
     assert "Keep messages 90 days: 1 go in an hour" in await office.send("/settings/retention/back", 200, **fields)
     assert await kept(office) == (120, 30)
     assert "kept.90.30" in await office.send("/settings/retention", **keeping(90, 30, was=(120, 30), agreed="90.30"))
+
+
+@pytest.mark.parametrize("path", ["/settings/retention", "/settings/general", "/settings/notifications"])
+async def test_who_only_looks_waits_for_nobody_and_nobody_for_them(office: Office, path: str) -> None:
+    async with office.database.transaction(office.workspace) as conn:
+        await conn.execute("SELECT FROM workspace FOR UPDATE")  # as the router does
+        await asyncio.wait_for(office.read(path), 10)
 
 
 async def test_what_is_set_aside_is_kept_as_long_as_was_chosen(office: Office) -> None:

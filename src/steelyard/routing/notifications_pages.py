@@ -111,7 +111,7 @@ class NotificationsPages:
             return await self._list(request, filled)
         try:
             async with ground.database.transaction(standing.workspace) as conn:
-                await read_zone(conn, standing.workspace)  # one after the other: MOST is a bound
+                await read_zone(conn, standing.workspace, hold=True)  # one after the other: MOST is a bound
                 if len(await read_notifications(conn, standing.workspace)) < MOST:
                     choice, address = choice_in(filled), str(filled.values["secret_address"])
                     now = ground.clock()

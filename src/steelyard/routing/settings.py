@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 from zoneinfo import available_timezones
 
 from psycopg import AsyncConnection
@@ -22,6 +22,8 @@ SILENCE_NEEDS: Final = 29
 
 GRACE: Final = timedelta(hours=1)
 """For how long after the choice nothing goes, so that it can be undone: as `keep_chosen_at` in the migration."""
+
+_HELD: Final[LiteralString] = " FOR NO KEY UPDATE"
 
 _CONTINENTS = frozenset(
     {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
@@ -48,13 +50,10 @@ def zones() -> tuple[str, ...]:
     return ("UTC", *sorted(each for each in available_timezones() if each.partition("/")[0] in _CONTINENTS))
 
 
-async def read_keep(conn: AsyncConnection[Any], workspace: WorkspaceId) -> Keep:
-    """What is chosen now. The workspace's row is held, so that it stays so until `conn`'s transaction ends."""
-    found = await one(
-        conn,
-        "SELECT keep_messages, keep_webhooks FROM workspace WHERE workspace = %s FOR NO KEY UPDATE",
-        (workspace,),
-    )
+async def read_keep(conn: AsyncConnection[Any], workspace: WorkspaceId, *, hold: bool = False) -> Keep:
+    """What is chosen now. `hold`: it stays so until `conn`'s transaction ends; the router waits as long."""
+    query: LiteralString = "SELECT keep_messages, keep_webhooks FROM workspace WHERE workspace = %s"
+    found = await one(conn, query + _HELD if hold else query, (workspace,))
     return Keep(found["keep_messages"], found["keep_webhooks"]) if found is not None else Keep(0, 0)
 
 
@@ -99,9 +98,10 @@ async def change_keep(
     await ledger.append(conn, workspace, facts)
 
 
-async def read_zone(conn: AsyncConnection[Any], workspace: WorkspaceId) -> str:
-    """The workspace's zone, its row held until `conn`'s transaction ends."""
-    found = await one(conn, "SELECT zone FROM workspace WHERE workspace = %s FOR NO KEY UPDATE", (workspace,))
+async def read_zone(conn: AsyncConnection[Any], workspace: WorkspaceId, *, hold: bool = False) -> str:
+    """The workspace's zone. `hold`: as in `read_keep`."""
+    query: LiteralString = "SELECT zone FROM workspace WHERE workspace = %s"
+    found = await one(conn, query + _HELD if hold else query, (workspace,))
     return found["zone"] if found is not None else "UTC"
 
 

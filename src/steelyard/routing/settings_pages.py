@@ -120,7 +120,7 @@ class SettingsPages:
         async with request.form() as form:
             agreed = form.get("agreed")
         async with ground.database.transaction(standing.workspace) as conn:
-            stored = await settings.read_keep(conn, standing.workspace)
+            stored = await settings.read_keep(conn, standing.workspace, hold=True)
             filled = filled.against(KEEP.texts(stored._asdict())) if filled.ok else filled
             if not filled.ok:
                 return self._retention(request, filled, stored)
@@ -140,7 +140,7 @@ class SettingsPages:
         async with request.form() as form:
             expected = form.get("expected")
         async with ground.database.transaction(standing.workspace) as conn:
-            stored = await settings.read_keep(conn, standing.workspace)
+            stored = await settings.read_keep(conn, standing.workspace, hold=True)
             if not filled.ok or expected != _code(stored):
                 return told(place_of(request), "/settings/retention", Done("overtaken"))
             keep, now = _keep_in(filled), ground.clock()
@@ -190,7 +190,7 @@ class SettingsPages:
         standing, ground, form = standing_of(request), self._ground, _zone_form()
         filled = await form.of(request)
         async with ground.database.transaction(standing.workspace) as conn:
-            stored = await settings.read_zone(conn, standing.workspace)
+            stored = await settings.read_zone(conn, standing.workspace, hold=True)
             filled = filled.against(form.texts({"zone": stored})) if filled.ok else filled
             if not filled.ok:
                 return self._general(request, filled, stored)

@@ -12,6 +12,7 @@ import pytest
 
 from desk_seed import NOW, Desk, busy_desk
 from steelyard.kit.ids import WorkspaceId
+from steelyard.routing.rows import PORTION, made_of, rows
 from steelyard.store.database import Database
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
@@ -199,3 +200,10 @@ async def test_another_workspace_is_reached_by_its_name_and_stays_apart(
 async def test_the_desk_counts_from_midnight_utc(client: httpx.AsyncClient, desk: Desk, clock: object) -> None:
     clock.now = NOW.replace(day=23)  # type: ignore[attr-defined]
     assert (await client.get("/desk.json")).json()["figures"]["decisions_today"] == 0
+
+
+async def test_of_many_rows_none_is_lost_between_portions(desk: Desk) -> None:
+    async with desk.database.transaction(desk.workspace) as conn:
+        for count in (0, 1, PORTION, PORTION + 1, 3 * PORTION):
+            found = await rows(conn, "SELECT number FROM generate_series(1, %s) AS number", [count])
+            assert await made_of(found, lambda row: row["number"]) == list(range(1, count + 1))

@@ -280,7 +280,7 @@ async def test_bad_numbers_are_refused_and_kept(office: Office, value: str) -> N
 async def test_a_stale_form_shows_both_and_stores_neither(office: Office) -> None:
     await office.run("UPDATE workspace SET keep_messages = 60")
     said = await office.send("/settings/retention", 409, **keeping(120, 30))
-    assert "somebody else changed this meanwhile" in said
+    assert "somebody else changed 1 field meanwhile" in said
     assert await kept(office) == (60, 30)
 
 

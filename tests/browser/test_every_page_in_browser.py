@@ -41,7 +41,7 @@ PARAMETERS = {
     "notification": "1",
 }
 """What stands for a parameter in an address. A page with another one has to be added here."""
-NO_PAGES = (".json", ".csv", "/live")
+NO_PAGES = (".json", ".csv", "/live", "/styleguide/log")
 """Endings of addresses that are data."""
 
 

@@ -15,7 +15,13 @@ from steelyard.routing.model import Candidate, Conversation, Engineer, Exclusion
 from steelyard.routing.state import RECORD, State
 
 MATCH = Match(TopicId("dns"), "dns/1", "body", 0, 3, 2)
-FLAGS = {"away": Exclusion.AWAY, "logged_in": Exclusion.LOGGED_OUT, "seat": Exclusion.NO_SEAT, "member": Exclusion.LEFT}
+FLAGS = {
+    "away": Exclusion.AWAY,
+    "logged_in": Exclusion.LOGGED_OUT,
+    "seat": Exclusion.NO_SEAT,
+    "member": Exclusion.LEFT,
+    "resting": Exclusion.RESTING,
+}
 
 
 def carried(id: int, owner: int, weight: int) -> Conversation:
@@ -76,7 +82,12 @@ def test_the_least_in_the_one_order_whoever_was_put_first(
             each.id,
         )
         for each in people
-        if not each.away and each.logged_in and each.member and each.seat and (team is None or each.id in members)
+        if not each.away
+        and each.logged_in
+        and each.member
+        and each.seat
+        and not each.resting
+        and (team is None or each.id in members)
     ]
     if not able:
         assert choice is None
@@ -101,7 +112,7 @@ def test_every_candidate_and_exclusion_is_told(parts: tuple, team: TeamId | None
         person = next(one for one in people if one.id == each.engineer)
         expected = Exclusion.NONE if team is None or person.id in members else Exclusion.NOT_IN_TEAM
         for name, flag in FLAGS.items():
-            expected |= flag if getattr(person, name) == (name == "away") else Exclusion.NONE
+            expected |= flag if getattr(person, name) == (name in ("away", "resting")) else Exclusion.NONE
         assert each.exclusions == expected
         assert each.load == sum(one.weight for one in open if one.assignee == each.engineer)
         assert (each.capacity, each.last_assigned) == (person.capacity, person.last_assigned)

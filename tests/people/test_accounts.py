@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import LiteralString
 
 import httpx
+import psycopg
 import pytest
 
 from signing_in import PASSWORD, MakeClient
@@ -58,6 +61,50 @@ async def test_a_password_chosen_by_a_link_is_told_wherever_it_opens(town: Town,
     assert (await make_client().post("/enter", data={"token": token, "password": NEW})).status_code == 303
     told = [(workspace, person) for workspace, person, _ in town.facts("person.password_chosen")]
     assert told == [(town.home, lead), (town.foreign, lead)]
+
+
+@contextmanager
+def failing(town: Town, what: LiteralString) -> Generator[None]:
+    """Whatever writes `what` fails meanwhile."""
+    with psycopg.connect(town.superuser_url, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$"
+        )
+        conn.execute("CREATE TRIGGER fail BEFORE " + what)
+        try:
+            yield
+        finally:
+            conn.execute("DROP FUNCTION fail CASCADE")
+
+
+ENDING: LiteralString = "DELETE ON session FOR EACH ROW EXECUTE FUNCTION fail()"
+TELLING: LiteralString = (
+    "INSERT ON ledger FOR EACH ROW WHEN (NEW.kind IN ('person.password_chosen', 'person.sessions_ended'))"
+    " EXECUTE FUNCTION fail()"
+)
+
+
+@pytest.mark.parametrize("what", [ENDING, TELLING], ids=["ending sessions", "telling"])
+@pytest.mark.parametrize("way", ["/enter", "/account/password", "/account/sessions"])
+async def test_a_password_its_sessions_and_its_fact_change_together_or_not_at_all(
+    enter: Enter, town: Town, way: str, what: LiteralString
+) -> None:
+    client, other = await enter("lead"), await enter("lead")
+    async with town.database.transaction(town.home) as conn:
+        token = await make_link(conn, town.home, town.people["lead"], None, town.clock.now)
+    sent = {"token": token, "old": PASSWORD, "password": NEW, "session": "others"}
+    before = town.everything("attempt", "api_token")
+    with failing(town, what), pytest.raises(psycopg.errors.RaiseException):
+        await client.post(way, data=sent)
+    assert town.everything("attempt", "api_token") == before
+    assert (await client.post(way, data=sent)).status_code == 303
+    assert (await other.get("/access")).status_code == 401
+
+
+async def test_who_is_a_member_of_nothing_chooses_a_password_all_the_same(enter: Enter) -> None:
+    client, other = await enter("nobody"), await enter("nobody")
+    assert (await client.post("/account/password", data={"old": PASSWORD, "password": NEW})).status_code == 303
+    assert (await other.get("/account")).status_code == 401
 
 
 async def test_guessing_the_old_password_has_to_wait(enter: Enter) -> None:

@@ -13,7 +13,7 @@ import pytest
 from desk_seed import busy_desk
 from signing_in import INVITED, PASSWORD, MakeClient, link_in
 from steelyard.main import ledger
-from steelyard.people.links import LINK_LIFE
+from steelyard.people.links import LINK_LIFE, make_link
 from steelyard.people.members import MemberError, Staff, members_of
 from steelyard.people.permissions import Permission, Role
 from steelyard.routing.teammates import read_teammates
@@ -135,10 +135,51 @@ async def test_removed_is_removed_at_once_and_can_be_taken_back(enter: Enter, to
     assert "Make Lead a member again" in page.text
     assert (await theirs.get("/people")).status_code == 404
     assert (await theirs.get("/people.json", headers=token)).status_code == 401
-    assert (await client.post(f"/people/{town.people['lead']}/back")).status_code == 303
+    back = await client.post(f"/people/{town.people['lead']}/back")
+    assert back.status_code == 303
+    assert "Their API tokens stay revoked" in (await client.get(back.headers["location"])).text
     assert (await theirs.get("/people")).status_code == 200
     assert await roles_of(town, "lead") == (Role.LEAD,)
+    assert (await theirs.get("/people.json", headers=token)).status_code == 401
     assert (await client.post("/people/999999/back")).status_code == 404
+
+
+async def test_who_is_removed_has_their_tokens_of_that_workspace_revoked(enter: Enter, town: Town) -> None:
+    lead, administrator = await town.person("lead", Role.LEAD, at=town.foreign), town.people["administrator"]
+    tokens = [await town.token("lead", Permission.SEE_PEOPLE) for _ in range(2)]
+    abroad = await town.token("lead", Permission.SEE_PEOPLE, at=town.foreign)
+    others = await town.token("administrator", Permission.SEE_PEOPLE)
+    client = await enter("administrator")
+    await client.post("/tokens/1/revoke")
+    await client.post(f"/people/{lead}/remove")
+    assert [(workspace, by, data["of"], data["token"]) for workspace, by, data in town.facts("token.revoked")] == [
+        (town.home, administrator, lead, 1),
+        (town.home, administrator, lead, 2),
+    ]
+    async with town.database.transaction(town.home) as conn:
+        await conn.execute("UPDATE membership SET ended_at = NULL")  # not by this are they closed
+    for token, status in ((tokens[0], 401), (tokens[1], 401), (abroad, 200), (others, 200)):
+        assert (await client.get("/people.json", headers=token)).status_code == status
+
+
+async def test_a_link_for_an_administrator_adds_to_the_roles_of_a_member(town: Town, make_client: MakeClient) -> None:
+    lead = town.people["lead"]
+    async with town.database.transaction(town.home) as conn:
+        await conn.execute("UPDATE membership SET engineer = 7 WHERE person = %s", [lead])
+        since = await (await conn.execute("SELECT since FROM membership WHERE person = %s", [lead])).fetchone()
+    town.clock.now += timedelta(hours=1)
+    for _ in range(2):
+        async with town.database.transaction(town.home) as conn:
+            token = await make_link(conn, town.home, None, None, town.clock.now)
+        sent = {"token": token, "name": "Lead", "address": "lead@example.com", "password": PASSWORD}
+        assert (await make_client().post("/enter", data=sent)).status_code == 303
+    assert await roles_of(town, "lead") == (Role.LEAD, Role.ADMINISTRATOR)
+    facts = town.facts("person.roles_changed")
+    assert facts == [(town.home, None, {"of": lead, "was": [1], "roles": [1, 4]})]
+    assert [data["of"] for _, _, data in town.facts("person.joined")].count(lead) == 1
+    async with town.database.transaction(town.home) as conn:
+        row = await (await conn.execute("SELECT since, engineer FROM membership WHERE person = %s", [lead])).fetchone()
+    assert row == (since[0] if since else None, 7)
 
 
 async def test_an_engineer_is_one_person(enter: Enter, town: Town) -> None:

@@ -9,17 +9,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from steelyard.kit.facts import Fact
 from steelyard.kit.ids import PersonId, numeric_id
 from steelyard.kit.scopes import Scope
-from steelyard.people.accounts import Wrong, change_password, read_account, workspaces_of, write_account
+from steelyard.people.accounts import Wrong, change_password, read_account, write_account
 from steelyard.people.attempts import Held
 from steelyard.people.forms import caller_of, sent_of, text_of
 from steelyard.people.gate import identity_of, session_of
 from steelyard.people.ground import Ground, place_of
 from steelyard.people.passwords import PasswordError
-from steelyard.people.record import act, record_everywhere
+from steelyard.people.record import act, change_own
 from steelyard.people.sessions import Session, end_session, end_sessions, sessions_of
 from steelyard.people.words import PASSWORD_PROBLEMS
+from steelyard.store.database import Connection
 from steelyard.web.data import plain
 from steelyard.web.forms import Field, Filled, Form
 from steelyard.web.language import LANGUAGES, N_
@@ -125,17 +127,18 @@ class AccountPages:
         person, own = session_of(request)
         async with request.form() as form:
             chosen = text_of(form, "session")
-        ground = self._ground
-        if chosen == "others":
-            ended = await end_sessions(ground.database, person, keep=own)
-        else:
-            number = numeric_id(chosen)
-            if number is None:
-                raise HTTPException(400)
-            ended = int(await end_session(ground.database, person, number))
-        if ended:
-            fact = act("person.sessions_ended", person, ground.clock(), of=person, count=ended)
-            await record_everywhere(ground.ledger, ground.database, await workspaces_of(ground.database, person), fact)
+        number = numeric_id(chosen)
+        if number is None and chosen != "others":
+            raise HTTPException(400)
+        ended = 0
+
+        async def change(conn: Connection) -> Fact | None:
+            nonlocal ended
+            ended = await (end_sessions(conn, keep=own) if number is None else end_session(conn, number))
+            now = self._ground.clock()
+            return act("person.sessions_ended", person, now, of=person, count=ended) if ended else None
+
+        await change_own(self._ground.ledger, self._ground.database, person, change)
         return told(place_of(request), "/account", Done("ended", (ended,)))
 
     async def _read(self, request: Request) -> Account:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from steelyard.kit.facts import Fact
 from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.attempts import FREE_PER_ADDRESS, Held, attempt, failures_of, forget, succeeded
 from steelyard.people.links import Invitation, use_link
 from steelyard.people.members import join, person_of_address
 from steelyard.people.passwords import PasswordError, check_choice, fits, hashed
 from steelyard.people.permissions import Role
-from steelyard.people.record import act, record, record_everywhere
+from steelyard.people.record import act, change_own, record, record_everywhere, workspaces_of
 from steelyard.people.sessions import end_sessions, open_session
-from steelyard.store.database import Connection, Database
+from steelyard.store.database import Connection, Database, see_own
 from steelyard.store.ledger import Ledger
 from steelyard.web.viewer import Preferences
 
@@ -90,7 +91,6 @@ async def enter_by_link(
             await write_password(conn, person, stored)
             await record(ledger, conn, invitation.workspace, act("person.password_chosen", person, now))
     if stored is not None:
-        await end_sessions(database, person)
         elsewhere = [each for each in await workspaces_of(database, person) if each != invitation.workspace]
         await record_everywhere(ledger, database, elsewhere, act("person.password_chosen", person, now))
     await forget(database, chosen.address)
@@ -147,11 +147,12 @@ async def change_password(
         return Wrong()
     await succeeded(database, address, caller.place)
     stored = await hashed(new)
-    async with database.person(person) as conn:
-        await write_password(conn, person, stored)
-    await end_sessions(database, person, keep=session)
-    fact = act("person.password_chosen", person, now)
-    await record_everywhere(ledger, database, await workspaces_of(database, person), fact)
+
+    async def change(conn: Connection) -> Fact:
+        await write_password(conn, person, stored, keep=session)
+        return act("person.password_chosen", person, now)
+
+    await change_own(ledger, database, person, change)
     return None
 
 
@@ -175,14 +176,8 @@ async def write_account(conn: Connection, person: PersonId, name: str, chosen: P
     )
 
 
-async def write_password(conn: Connection, person: PersonId, stored: str) -> None:
-    """Writes what is stored of a password, in whichever transaction `conn` is in."""
-    await conn.execute("SELECT set_config('steelyard.person', %s, true)", [str(person)])
+async def write_password(conn: Connection, person: PersonId, stored: str, keep: int | None = None) -> None:
+    """Writes what is stored of a password, in whichever transaction `conn` is in; ends all sessions but `keep`."""
+    await see_own(conn, person)
     await conn.execute("UPDATE person SET password = %s WHERE person = %s", [stored, person])
-
-
-async def workspaces_of(database: Database, person: PersonId) -> list[WorkspaceId]:
-    """Where somebody is a member."""
-    async with database.cell() as conn:
-        found = await (await conn.execute("SELECT workspaces_of_person(%s)", [person])).fetchall()
-    return [WorkspaceId(workspace) for (workspace,) in found]
+    await end_sessions(conn, keep)

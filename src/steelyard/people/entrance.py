@@ -105,7 +105,8 @@ class Entrance:
         """Signs out."""
         identity = identity_of(request)
         if identity is not None and identity.session is not None:
-            await end_session(self._database, person_of(request), identity.session)
+            async with self._database.person(person_of(request)) as conn:
+                await end_session(conn, identity.session)
         answer = RedirectResponse("/sign-in", 303)
         name = cookie_name(self._secure)
         answer.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="lax")

@@ -13,6 +13,7 @@ from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId
 from steelyard.people.links import drop_links, make_link
 from steelyard.people.permissions import Role, roles_in
 from steelyard.people.record import act, numbers_of, record
+from steelyard.people.tokens import revoke_all
 from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
 
@@ -127,10 +128,7 @@ class Staff:
                 raise MemberError("stale")
             if Role.ADMINISTRATOR in before and Role.ADMINISTRATOR not in roles:
                 await _another_administrator(conn, person)
-            await conn.execute("UPDATE membership SET roles = %s WHERE person = %s", [_sorted(roles), person])
-            was, given = numbers_of(before), numbers_of(roles)
-            fact = act("person.roles_changed", by, now, of=person, was=was, roles=given)
-            await record(self._ledger, conn, workspace, fact)
+            await _write_roles(conn, self._ledger, workspace, person, before, roles, by, now)
 
     async def link_engineer(
         self,
@@ -163,16 +161,21 @@ class Staff:
             return Handed(person, await self._link(conn, workspace, person, by, now))
 
     async def remove(self, workspace: WorkspaceId, person: PersonId, by: PersonId | None, now: datetime) -> None:
-        """Ends a membership. Its roles are kept, for taking it back."""
+        """Ends a membership, and its API tokens for good. Its roles are kept, for taking it back."""
         async with self._database.transaction(workspace) as conn:
             if Role.ADMINISTRATOR in await _held(conn, person):
                 await _another_administrator(conn, person)
             await conn.execute("UPDATE membership SET ended_at = %s WHERE person = %s", [now, person])
             await drop_links(conn, person)
-            await record(self._ledger, conn, workspace, act("person.removed", by, now, of=person))
+            revoked = await revoke_all(conn, person, now)
+            facts = [act("token.revoked", by, now, of=person, token=token) for token in revoked]
+            await self._ledger.append(conn, workspace, [act("person.removed", by, now, of=person), *facts])
 
     async def take_back(self, workspace: WorkspaceId, person: PersonId, by: PersonId | None, now: datetime) -> None:
-        """Makes somebody who was removed a member again, as before; without their teammate where that is taken."""
+        """Makes somebody who was removed a member again, as before; without their teammate where that is taken.
+
+        Their API tokens stay revoked.
+        """
         async with self._database.transaction(workspace) as conn:
             await _one_at_a_time(conn)
             back = await conn.execute(
@@ -258,9 +261,14 @@ async def join(
     roles: Collection[Role],
     now: datetime,
 ) -> None:
-    """Makes somebody a member who opened a link of the command line."""
-    await _enters(conn, workspace, person, roles, now)
-    await record(ledger, conn, workspace, act("person.joined", None, now, of=person, roles=numbers_of(roles)))
+    """Makes somebody a member who opened a link of the command line; who is one already has these roles besides."""
+    await _one_at_a_time(conn)
+    before = await _roles_of(conn, person)
+    if before is None:
+        await _enters(conn, workspace, person, roles, now)
+        await record(ledger, conn, workspace, act("person.joined", None, now, of=person, roles=numbers_of(roles)))
+    elif not before.issuperset(roles):
+        await _write_roles(conn, ledger, workspace, person, before, before.union(roles), None, now)
 
 
 async def person_of_address(conn: AsyncConnection[Any], address: str, name: str) -> PersonId:
@@ -310,6 +318,21 @@ async def _roles_of(conn: AsyncConnection[Any], person: PersonId) -> frozenset[R
         await conn.execute("SELECT roles FROM membership WHERE person = %s AND ended_at IS NULL", [person])
     ).fetchone()
     return roles_in(row[0]) if row is not None else None
+
+
+async def _write_roles(
+    conn: Connection,
+    ledger: Ledger,
+    workspace: WorkspaceId,
+    person: PersonId,
+    before: Collection[Role],
+    roles: Collection[Role],
+    by: PersonId | None,
+    now: datetime,
+) -> None:
+    await conn.execute("UPDATE membership SET roles = %s WHERE person = %s", [_sorted(roles), person])
+    was, given = numbers_of(before), numbers_of(roles)
+    await record(ledger, conn, workspace, act("person.roles_changed", by, now, of=person, was=was, roles=given))
 
 
 async def _one_at_a_time(conn: AsyncConnection[Any]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.people.permissions import Role
-from steelyard.store.database import Connection, Database
+from steelyard.store.database import Connection, Database, see_own
 from steelyard.store.ledger import Ledger
 
 KINDS = {
@@ -44,6 +44,31 @@ def act(kind: str, person: PersonId | None, now: datetime, engineer: EngineerId 
 async def record(ledger: Ledger, conn: Connection, workspace: WorkspaceId, fact: Fact) -> None:
     """Appends one fact in `conn`'s transaction."""
     await ledger.append(conn, workspace, [fact])
+
+
+async def change_own(
+    ledger: Ledger, database: Database, person: PersonId, change: Callable[[Connection], Awaitable[Fact | None]]
+) -> None:
+    """Changes what is `person`'s own, and records it wherever they are a member.
+
+    `change` gives the fact of what it did, None where that was nothing. Both are one transaction in the first of their
+    workspaces; the others are told after it.
+    """
+    workspaces = await workspaces_of(database, person)
+    async with database.transaction(workspaces[0]) if workspaces else database.person(person) as conn:
+        await see_own(conn, person)
+        fact = await change(conn)
+        if fact is not None and workspaces:
+            await record(ledger, conn, workspaces[0], fact)
+    if fact is not None:
+        await record_everywhere(ledger, database, workspaces[1:], fact)
+
+
+async def workspaces_of(database: Database, person: PersonId) -> list[WorkspaceId]:
+    """Where somebody is a member."""
+    async with database.cell() as conn:
+        found = await (await conn.execute("SELECT workspaces_of_person(%s)", [person])).fetchall()
+    return [WorkspaceId(workspace) for (workspace,) in found]
 
 
 async def record_everywhere(ledger: Ledger, database: Database, workspaces: Iterable[WorkspaceId], fact: Fact) -> None:

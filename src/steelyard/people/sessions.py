@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId
 from steelyard.people.permissions import Role, roles_in
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 from steelyard.web.place import Place
 from steelyard.web.viewer import THEMES, ZONES, Preferences
 
@@ -97,18 +97,14 @@ async def sessions_of(database: Database, person: PersonId, now: datetime) -> li
         return await cursor.fetchall()
 
 
-async def end_session(database: Database, person: PersonId, session: int) -> bool:
-    """Ends one session of `person`; whether there was such a one."""
-    async with database.person(person) as conn:
-        gone = await conn.execute("DELETE FROM session WHERE session = %s", [session])
-    return gone.rowcount == 1
+async def end_session(conn: Connection, session: int) -> int:
+    """Ends one session of the person whose own `conn` sees; how many that were."""
+    return (await conn.execute("DELETE FROM session WHERE session = %s", [session])).rowcount
 
 
-async def end_sessions(database: Database, person: PersonId, keep: int | None = None) -> int:
-    """Ends all sessions of `person` but `keep`; how many."""
-    async with database.person(person) as conn:
-        gone = await conn.execute("DELETE FROM session WHERE session IS DISTINCT FROM %s::bigint", [keep])
-    return gone.rowcount
+async def end_sessions(conn: Connection, keep: int | None = None) -> int:
+    """Ends all sessions of the person whose own `conn` sees, but `keep`; how many."""
+    return (await conn.execute("DELETE FROM session WHERE session IS DISTINCT FROM %s::bigint", [keep])).rowcount
 
 
 async def places_of_cell(database: Database) -> tuple[Membership, ...]:

@@ -111,6 +111,17 @@ async def revoke(conn: AsyncConnection[Any], token: int, person: PersonId | None
     return PersonId(row[0]) if row is not None else None
 
 
+async def revoke_all(conn: AsyncConnection[Any], person: PersonId, now: datetime) -> list[int]:
+    """Ends all tokens that `person` has in the transaction's workspace, for good; their numbers."""
+    rows = await (
+        await conn.execute(
+            "UPDATE api_token SET revoked_at = %s WHERE person = %s AND revoked_at IS NULL RETURNING token",
+            [now, person],
+        )
+    ).fetchall()
+    return sorted(int(token) for (token,) in rows)
+
+
 async def read_token(database: Database, cell: CellId, token: str, now: datetime) -> Token:
     """Whose token it is. Raises TokenRefused: 421 for one of another cell, 401 for one that opens nothing."""
     parts = token.split(_SEPARATOR)

@@ -255,6 +255,11 @@ class Database:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def see_own(conn: Connection, person: PersonId) -> None:
+    """Lets `conn`'s transaction, whatever else it sees, see what is `person`'s own from now on."""
+    await conn.execute("SELECT set_config('steelyard.person', %s, true)", [str(person)])
+
+
 @lru_cache(maxsize=1024)
 def _begin(workspace: WorkspaceId) -> bytes:
     # One round trip for both: it goes out as a simple query, so the literal is quoted here.

@@ -14,6 +14,7 @@ import pytest
 
 from signing_in import MakeClient
 from steelyard.kit.ids import WorkspaceId
+from steelyard.routing import notifications_pages
 from steelyard.routing.health import Kind
 from steelyard.routing.notifications import place_of
 from steelyard.store.database import Database
@@ -120,7 +121,7 @@ async def test_what_cannot_be_is_refused_keeps_what_was_typed_and_stores_nothing
     assert said in page
     if "name" not in changes:
         assert 'value="On call"' in page
-    assert await office.run("SELECT FROM notification") == []
+    assert await office.run("SELECT notification FROM notification") == []
     assert await office.facts() == []
 
 
@@ -175,6 +176,34 @@ async def test_a_test_is_a_job_and_its_result_stands_in_the_list(office: Office)
     assert "took it" in await office.listed()
 
 
+async def test_no_second_test_is_sent_while_one_has_just_begun(office: Office) -> None:
+    number, other = await office.add(), await office.add(name="Lead")
+    for each in (number, other, number):
+        answer = await office.client.post(f"{PATH}/{each}/test")
+    said = unescape((await office.client.get(answer.headers["location"])).text)
+    assert "A test has been on its way to On call for less than a minute, so no other one is sent." in said
+    assert len(await office.run("SELECT id FROM procrastinate_jobs")) == 2
+    assert [did for _, did in await office.facts()] == ["added", "added", "tested", "tested"]
+    await office.run("UPDATE notification SET tested_at = tested_at - interval '1 minute'")
+    assert "done=tested" in (await office.client.post(f"{PATH}/{number}/test")).headers["location"]
+    assert len(await office.run("SELECT id FROM procrastinate_jobs")) == 3
+
+
+async def test_no_more_are_put_back_than_there_may_be(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifications_pages, "MOST", 2)
+    number, second = await office.add(), await office.add(name="Lead")
+    await office.client.post(f"{PATH}/{number}/remove")
+    await office.add(name="Night")
+    full = (await office.client.post(f"{PATH}/{number}/back")).headers["location"]
+    page = unescape((await office.client.get(full)).text)
+    assert "On call was not put back: there are 2 already, which is as many as may be. Remove one first." in page
+    assert f'action="{PATH}/{number}/back' in page
+    assert len((await office.client.get(f"{PATH}.json")).json()["rows"]) == 2
+    await office.client.post(f"{PATH}/{second}/remove")
+    assert "done=back" in (await office.client.post(f"{PATH}/{number}/back")).headers["location"]
+    assert [did for _, did in await office.facts()][-3:] == ["added", "removed", "back"]
+
+
 async def test_removing_is_undone_with_one_button(office: Office) -> None:
     number = await office.add()
     where = (await office.client.post(f"{PATH}/{number}/remove")).headers["location"]
@@ -225,7 +254,7 @@ async def test_without_the_key_file_nothing_is_stored(
     finally:
         aside.rename(file)
     assert "The address cannot be sealed" in page
-    assert await office.run("SELECT FROM notification") == []
+    assert await office.run("SELECT notification FROM notification") == []
 
 
 async def test_there_is_a_bound(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,8 +264,30 @@ async def test_it_can_be_undone_while_nobody_chose_anew(office: Office) -> None:
     assert "done=overtaken" in await office.send("/settings/retention/back", **fields)
     assert await kept(office) == (31, 30)
     assert "Keep as long as before" not in await office.read(where), "that is not how it is any more"
-    assert "done=back" in await office.send("/settings/retention/back", **(fields | {"expected": "31.30"}))
-    assert await kept(office) == (90, 30)
+    assert "done=overtaken" in await office.send("/settings/retention/back", **(fields | {"expected": "31.30"}))
+    assert await kept(office) == (31, 30), "90 is not what was before"
+    back = fields | {"messages": "30", "expected": "31.30"}
+    assert "done=back" in await office.send("/settings/retention/back", **back)
+    assert await kept(office) == (30, 30)
+
+
+async def test_an_undo_brings_back_what_was_before_and_nothing_else(office: Office) -> None:
+    forged = "/settings/retention?done=kept.90.30.365.90"
+    form = (
+        (await office.client.get(forged)).text.partition('action="/settings/retention/back')[2].partition("</form>")[0]
+    )
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    for sent in (fields, {"messages": "365", "webhooks": "90", "expected": "90.30"}):
+        assert "done=overtaken" in await office.send("/settings/retention/back", **sent)
+    await office.send("/settings/retention", **keeping(120, 60))
+    await office.send("/settings/retention", **keeping(130, 60, was=(120, 60)))
+    for messages, webhooks in ((90, 30), (120, 30), (90, 60), (365, 60)):
+        sent = {"messages": str(messages), "webhooks": str(webhooks), "expected": "130.60"}
+        assert "done=overtaken" in await office.send("/settings/retention/back", **sent)
+    assert await kept(office) == (130, 60)
+    sent = {"messages": "120", "webhooks": "60", "expected": "130.60"}
+    assert "done=back" in await office.send("/settings/retention/back", **sent)
+    assert await kept(office) == (120, 60)
 
 
 @pytest.mark.parametrize("value", ["", "6", "366", "-7", "7.5", "abc", "1e9", "٣٠", "9" * 30, "<b>"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
@@ -16,6 +16,9 @@ from steelyard.routing.connections import Sealing, Unseal
 
 MOST = 50
 """Addresses of a workspace: each alarm is told to every one of them."""
+
+TEST_EVERY: Final = timedelta(minutes=1)
+"""For how long a test message that is on its way keeps others from being sent."""
 
 SERVICES: Final = {
     "discord": "Discord",
@@ -191,6 +194,17 @@ async def write_address(conn: AsyncConnection[Any], workspace: WorkspaceId, noti
 
 
 # What came of telling
+
+
+async def begin_test(conn: AsyncConnection[Any], workspace: WorkspaceId, notification: int, now: datetime) -> bool:
+    """Notes that a test message is on its way; not where one has been so for less than TEST_EVERY."""
+    cursor = await conn.execute(
+        """UPDATE notification SET tested_at = %(now)s
+           WHERE workspace = %(workspace)s AND notification = %(notification)s
+                 AND (tested_at IS NULL OR tested_at <= %(now)s::timestamptz - %(every)s::interval)""",
+        {"workspace": workspace, "notification": notification, "now": now, "every": TEST_EVERY},
+    )
+    return cursor.rowcount > 0
 
 
 async def note_told(conn: AsyncConnection[Any], workspace: WorkspaceId, notification: int, now: datetime) -> None:

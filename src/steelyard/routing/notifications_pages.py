@@ -21,6 +21,7 @@ from steelyard.routing.notifications import (
     Notification,
     Seen,
     add_notification,
+    begin_test,
     change_notification,
     put_address,
     read_notification,
@@ -53,6 +54,9 @@ from steelyard.web.toasts import Done, Undo, done_of, told
 from steelyard.web.viewer import viewer_of
 
 PATH: Final = "/settings/notifications"
+
+_GONE: Final = ("removed", "full")
+"""What is told of one that is told nothing, and can be put back."""
 
 
 class Row(NamedTuple):
@@ -111,8 +115,7 @@ class NotificationsPages:
             return await self._list(request, filled)
         try:
             async with ground.database.transaction(standing.workspace) as conn:
-                await read_zone(conn, standing.workspace, hold=True)  # one after the other: MOST is a bound
-                if len(await read_notifications(conn, standing.workspace)) < MOST:
+                if await _has_room(conn, standing.workspace):
                     choice, address = choice_in(filled), str(filled.values["secret_address"])
                     now = ground.clock()
                     number = await add_notification(conn, standing.workspace, choice, address, ground.keys, now)
@@ -152,14 +155,12 @@ class NotificationsPages:
         return told(place_of(request), PATH, Done("changed", (known.notification,)))
 
     async def test(self, request: Request) -> Response:
-        """Has a test message sent; the list shows what came of it."""
+        """Has a test message sent, where none has just begun; the list shows what came of it."""
         standing = standing_of(request)
         known = await self._known(request)
         async with self._ground.database.transaction(standing.workspace) as conn:
-            await conn.execute(
-                "UPDATE notification SET tested_at = %s WHERE workspace = %s AND notification = %s",
-                (self._ground.clock(), standing.workspace, known.notification),
-            )
+            if not await begin_test(conn, standing.workspace, known.notification, self._ground.clock()):
+                return told(place_of(request), PATH, Done("early", (known.notification,)))
             await self._ground.jobs.tell_test(conn, standing.workspace, known.notification)
             await self._record(conn, standing, known.notification, "tested")
         return told(place_of(request), PATH, Done("tested", (known.notification,)))
@@ -176,6 +177,8 @@ class NotificationsPages:
         standing = standing_of(request)
         known = await self._known(request, also_removed=True)
         async with self._ground.database.transaction(standing.workspace) as conn:
+            if now is None and known.removed_at is not None and not await _has_room(conn, standing.workspace):
+                return told(place_of(request), PATH, Done("full", (known.notification,)))
             if await remove_notification(conn, standing.workspace, known.notification, now):
                 await self._record(conn, standing, known.notification, did)
         return told(place_of(request), PATH, Done(did, (known.notification,)))
@@ -227,6 +230,7 @@ class NotificationsPages:
             testing=any(each.tested_at is not None for each in listed),
             done=done,
             done_name=name,
+            most=MOST,
             undo=_undo(request, done),
         )
         answer.status_code = form.status
@@ -251,6 +255,12 @@ def _form(request: Request, *, fresh: bool = False) -> Form:
     return form_in(language_of(request), fresh=fresh)
 
 
+async def _has_room(conn: Connection, workspace: WorkspaceId) -> bool:
+    """Whether there may be one more. It stays so until `conn`'s transaction ends."""
+    await read_zone(conn, workspace, hold=True)  # one after the other: MOST is a bound
+    return len(await read_notifications(conn, workspace)) < MOST
+
+
 def _row(workspace: WorkspaceId, known: Notification, ground: SettingsGround) -> Row:
     quiet = ""
     if known.quiet_from is not None and known.quiet_to is not None:
@@ -272,16 +282,16 @@ def _row(workspace: WorkspaceId, known: Notification, ground: SettingsGround) ->
 
 async def _done(conn: Connection, workspace: WorkspaceId, request: Request) -> tuple[Done | None, str]:
     """What was just done, where it still holds, and the name of what it was done to."""
-    done = done_of(request.query_params, {"added", "changed", "tested", "removed", "back"})
+    done = done_of(request.query_params, {"added", "changed", "tested", "early", "removed", "full", "back"})
     if done is None or len(done.ids) != 1 or done.ids[0] >= 2**63:
         return None, ""
     known = await read_notification(conn, workspace, done.ids[0])
-    if known is None or (known.removed_at is not None) != (done.what == "removed"):
+    if known is None or (known.removed_at is not None) != (done.what in _GONE):
         return None, ""
     return done, known.name
 
 
 def _undo(request: Request, done: Done | None) -> Undo | None:
-    if done is None or done.what != "removed":
+    if done is None or done.what not in _GONE:
         return None
     return Undo(place_of(request).link(f"{PATH}/{done.ids[0]}/back"))

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.record import act
-from steelyard.routing.rows import one
+from steelyard.routing.rows import one, rows
 from steelyard.store.ledger import Ledger
 
 MESSAGES, WEBHOOKS = (7, 365), (7, 90)
@@ -55,6 +55,20 @@ async def read_keep(conn: AsyncConnection[Any], workspace: WorkspaceId, *, hold:
     query: LiteralString = "SELECT keep_messages, keep_webhooks FROM workspace WHERE workspace = %s"
     found = await one(conn, query + _HELD if hold else query, (workspace,))
     return Keep(found["keep_messages"], found["keep_webhooks"]) if found is not None else Keep(0, 0)
+
+
+async def read_before(conn: AsyncConnection[Any], workspace: WorkspaceId, keep: Keep) -> Keep:
+    """What was chosen before `keep`, which is chosen now; the same where nobody ever chose."""
+    found = await rows(
+        conn,
+        """SELECT xmin::text AS choice, substr(data ->> 'setting', 6) AS name, (data ->> 'before')::integer AS before
+           FROM ledger WHERE workspace = %s AND kind = 'settings.changed'
+                             AND data ->> 'setting' IN ('keep_messages', 'keep_webhooks')
+           ORDER BY position DESC LIMIT 2""",
+        (workspace,),
+    )
+    # A choice of both is two facts of one transaction.
+    return keep._replace(**{each["name"]: each["before"] for each in found if each["choice"] == found[0]["choice"]})
 
 
 async def going(conn: AsyncConnection[Any], workspace: WorkspaceId, keep: Keep, now: datetime) -> Going:

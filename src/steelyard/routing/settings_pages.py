@@ -134,16 +134,20 @@ class SettingsPages:
         return told(place_of(request), "/settings/retention", Done("kept", (*keep, *stored)))
 
     async def undo_retention(self, request: Request) -> Response:
-        """Keeps as long as before, where nobody chose anew since. What would go by that is shown first, as ever."""
+        """Keeps as long as before, where nobody chose anew since. What would go by that is shown first, as ever.
+
+        It brings back what was chosen before, and nothing else: any other lengths are for the form.
+        """
         standing, ground = standing_of(request), self._ground
         filled = await KEEP.of(request)
         async with request.form() as form:
             expected = form.get("expected")
         async with ground.database.transaction(standing.workspace) as conn:
             stored = await settings.read_keep(conn, standing.workspace, hold=True)
-            if not filled.ok or expected != _code(stored):
+            before = await settings.read_before(conn, standing.workspace, stored)
+            if not filled.ok or expected != _code(stored) or _keep_in(filled) != before:
                 return told(place_of(request), "/settings/retention", Done("overtaken"))
-            keep, now = _keep_in(filled), ground.clock()
+            keep, now = before, ground.clock()
             going = await settings.going(conn, standing.workspace, _shorter(stored, keep), now)
             if any(going):
                 return self._retention(request, KEEP.loaded(stored._asdict()), stored, Plan(keep, going))

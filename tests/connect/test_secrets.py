@@ -29,9 +29,9 @@ from steelyard.routing.connections import secret_place, token_place
 from steelyard.routing.notifications import (
     Choice,
     add_notification,
-    place_of,
     read_addresses,
     remove_notification,
+    sealed_at,
 )
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file, number_of, read_keys
@@ -109,7 +109,7 @@ async def test_where_alarms_are_told_is_sealed_anew_too(
     assert done == ({"web.keys": 2, "worker.keys": 2}, 8, {"web.keys": [1], "worker.keys": [1]})
     async with database.transaction(cell[1]) as conn:
         sealed = await read_addresses(conn, cell[1])
-    opened = [Keys(key_file(keys, WEB)).unseal(sealed[each], place_of(cell[1], each)) for each in numbers]
+    opened = [Keys(key_file(keys, WEB)).unseal(sealed[each], sealed_at(cell[1], each)) for each in numbers]
     assert opened == ["json://a", "json://b"], "also the one that may be put back"
 
 

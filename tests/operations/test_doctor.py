@@ -31,7 +31,7 @@ from steelyard.operations.checking import make_attributes
 from steelyard.operations.doctor import examine
 from steelyard.operations.findings import Finding, State
 from steelyard.routing.connections import token_place
-from steelyard.routing.notifications import place_of
+from steelyard.routing.notifications import sealed_at
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 
 # Apprise loads a module of Python's own that is on its way out.
@@ -172,7 +172,7 @@ def another_worker_key(cell: Installation) -> None:
 
 def told(cell: Installation, failing: bool = False) -> None:
     number = 1
-    sealed = Keys(key_file(cell.keys, WEB)).seal("json://user:hunter2@a", place_of(cell.workspace, number))
+    sealed = Keys(key_file(cell.keys, WEB)).seal("json://user:hunter2@a", sealed_at(cell.workspace, number))
     cell.run(
         "INSERT INTO notification (workspace, name, address, language, created_at, failed_at)"
         " VALUES (%s, 'On call', %s, 'en', now(), CASE WHEN %s THEN now() END)",

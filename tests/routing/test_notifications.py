@@ -22,9 +22,9 @@ from steelyard.routing.notifications import (
     Choice,
     Notification,
     add_notification,
-    place_of,
     read_notification,
     remove_notification,
+    sealed_at,
     seen_of,
 )
 from steelyard.routing.tell import QUEUES, TellJobs
@@ -250,7 +250,7 @@ async def test_an_address_is_sealed_for_its_row_and_only_its_service_is_shown(po
     assert seen_of(workspace, second, stored.address, unseal) == ("", ""), "not in another row"
     other = WorkspaceId("eu1.other")
     with pytest.raises(KeyFileError):
-        unseal(stored.address, place_of(other, first))
+        unseal(stored.address, sealed_at(other, first))
 
 
 @pytest.mark.parametrize(

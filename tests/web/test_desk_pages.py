@@ -194,6 +194,25 @@ async def test_a_stream_ends_with_its_session(desk: Desk, served: str, clock: Cl
         assert (await client.get("/desk/live")).status_code in (401, 404)
 
 
+async def test_one_session_watches_so_many_times_and_others_theirs(
+    desk: Desk, served: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "MOST_OF_ONE", 1)
+    first, second = [await cookie_of(desk, clock, Role.LEAD) for _ in range(2)]
+    async with (
+        httpx.AsyncClient(base_url=served, cookies=first) as one,
+        httpx.AsyncClient(base_url=served, cookies=second) as other,
+        one.stream("GET", "/desk/live") as stream,
+    ):
+        lines = stream.aiter_lines()  # held: the stream ends with it
+        await asyncio.wait_for(told(lines, 1), 5)
+        refused = await one.get("/desk/live")
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        async with other.stream("GET", "/desk/live") as theirs:
+            assert theirs.status_code == 200
+
+
 async def test_there_is_room_for_so_many_and_then_it_says_when_to_come_again(
     desk: Desk, served: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from signing_in import MakeClient
 from steelyard.kit.ids import WorkspaceId
 from steelyard.routing import notifications_pages
 from steelyard.routing.health import Kind
-from steelyard.routing.notifications import place_of
+from steelyard.routing.notifications import sealed_at
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, Keys, key_file
 
@@ -80,7 +80,7 @@ async def test_an_address_is_sealed_for_its_row_and_only_its_service_is_shown(of
         "SELECT address, kinds, language, quiet_from::text, quiet_to::text, zone FROM notification"
     )
     assert "hunter2" not in sealed
-    assert Keys(key_file(keys, WEB)).unseal(sealed, place_of(office.workspace, number)) == ADDRESS
+    assert Keys(key_file(keys, WEB)).unseal(sealed, sealed_at(office.workspace, number)) == ADDRESS
     assert (kinds, language, begins, ends, zone) == (None, "fr", "22:00:00", "07:00:00", "Europe/Paris")
     said = await office.listed()
     for each in ("On call", "JSON", "all", "Français", "22:00–07:00", "Europe/Paris", "nothing yet"):
@@ -152,7 +152,7 @@ async def test_it_is_changed_with_or_without_another_address(office: Office, key
     fresh = {**FORM, "secret_address": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"}
     assert (await office.client.post(f"{PATH}/{number}", data=fresh)).status_code == 303
     [(sealed, told, failed)] = await office.run("SELECT address, told_at, failed_at FROM notification")
-    opened = Keys(key_file(keys, WEB)).unseal(sealed, place_of(office.workspace, number))
+    opened = Keys(key_file(keys, WEB)).unseal(sealed, sealed_at(office.workspace, number))
     assert (opened, told, failed) == (fresh["secret_address"], None, None)
     assert "Slack" in await office.listed()
     assert [did for _, did in await office.facts()] == ["added", "changed", "changed"]

@@ -192,11 +192,26 @@ async def test_there_is_room_for_so_many(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setattr(sse, "MOST_VIEWERS", 2)
     streams = [place.hub.stream(HERE, EN) for _ in range(2)]
     await events(streams[0], 1)
-    assert not place.hub.full
+    assert not place.hub.full()
     await events(streams[1], 1)
-    assert place.hub.full
+    assert place.hub.full()
     assert await events(place.hub.stream(HERE, EN), 1) == [b"retry: 3000\n\n"]
     assert place.hub.watched == {HERE: 2}
+
+
+async def test_one_viewer_has_so_many_and_others_theirs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MOST_OF_ONE", 2)
+    streams = [place.hub.stream(HERE, EN, viewer="session 1") for _ in range(2)]
+    for stream in streams:
+        await events(stream, 1)
+    assert place.hub.full("session 1")
+    assert not place.hub.full("session 2")
+    assert await events(place.hub.stream(HERE, EN, viewer="session 1"), 1) == [b"retry: 3000\n\n"]
+    other = place.hub.stream(HERE, EN, viewer="session 2")
+    await events(other, 1)
+    assert place.hub.watched == {HERE: 3}
+    await streams[0].aclose()
+    assert not place.hub.full("session 1")
 
 
 async def test_a_failure_ends_the_stream_and_the_next_one_starts_anew(place: Place) -> None:

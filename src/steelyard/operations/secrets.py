@@ -12,7 +12,7 @@ from steelyard.kit.errors import KeyFileError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.database import opened, workspaces
 from steelyard.routing.connections import Sealed, read_sealed, secret_place, token_place, write_sealed
-from steelyard.routing.notifications import place_of, read_addresses, write_address
+from steelyard.routing.notifications import read_addresses, sealed_at, write_address
 from steelyard.store.database import Connection, Database
 from steelyard.store.keys import (
     WEB,
@@ -84,7 +84,7 @@ async def key_files(database: Database, folder: Path) -> list[KeyFile]:
             addresses = await read_addresses(conn, workspace)
         for name, value, place in zip(NAMES, sealed or (), places, strict=False):
             stored[name].append((value, place))
-        stored[WEB] += [(value, place_of(workspace, number)) for number, value in addresses.items()]
+        stored[WEB] += [(value, sealed_at(workspace, number)) for number, value in addresses.items()]
     return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
@@ -192,7 +192,7 @@ async def _seal_addresses(conn: Connection, workspace: WorkspaceId, keys: Keys) 
     """Those that alarms are told to; how many were sealed anew."""
     sealed = 0
     for number, old in (await read_addresses(conn, workspace, hold=True)).items():
-        new = _anew(keys, old, place_of(workspace, number))
+        new = _anew(keys, old, sealed_at(workspace, number))
         if new != old:
             await write_address(conn, workspace, number, new)
             sealed += 1

@@ -14,21 +14,21 @@ from steelyard.kit.ids import PersonId, numeric_id
 from steelyard.kit.scopes import Scope
 from steelyard.people.accounts import Wrong, change_password, read_account, write_account
 from steelyard.people.attempts import Held
-from steelyard.people.forms import caller_of, sent_of, text_of
+from steelyard.people.forms import caller_of, text_of
 from steelyard.people.gate import identity_of, session_of
-from steelyard.people.ground import Ground, place_of
+from steelyard.people.ground import Ground
 from steelyard.people.passwords import PasswordError
 from steelyard.people.record import act, change_own
 from steelyard.people.sessions import Session, end_session, end_sessions, sessions_of
 from steelyard.people.words import PASSWORD_PROBLEMS
 from steelyard.store.database import Connection
 from steelyard.web.data import plain
-from steelyard.web.forms import Field, Filled, Form
+from steelyard.web.forms import Field, Filled, Form, sent_of
 from steelyard.web.language import LANGUAGES, N_
 from steelyard.web.routes import SIGNED_IN, PageRoute
 from steelyard.web.tables import Choice
 from steelyard.web.toasts import Done, done_of, told
-from steelyard.web.viewer import Preferences
+from steelyard.web.viewer import Preferences, place_of
 
 _BROWSERS: Final = N_("as the browser says")
 ACCOUNT: Final = Form(

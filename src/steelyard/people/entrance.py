@@ -15,7 +15,7 @@ from steelyard.kit.ids import PersonId, numeric_id
 from steelyard.kit.scopes import Scope
 from steelyard.people.accounts import Wrong, enter_by_link, let_in, sign_in
 from steelyard.people.attempts import Held
-from steelyard.people.forms import caller_of, is_address, local_path, sent_of, text_of
+from steelyard.people.forms import caller_of, is_address, local_path, text_of
 from steelyard.people.gate import Kept, from_loopback, identity_of, person_of
 from steelyard.people.ground import Ground
 from steelyard.people.links import Invitation, read_link
@@ -23,6 +23,7 @@ from steelyard.people.members import Member, members_of
 from steelyard.people.passwords import PasswordError
 from steelyard.people.sessions import LONGEST, cookie_name, end_session
 from steelyard.people.words import ROLES
+from steelyard.web.forms import sent_of
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 
 _KEPT: Final = "kept."

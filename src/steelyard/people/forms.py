@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from steelyard.people.accounts import Caller
+from steelyard.web.forms import sent_of
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 """This machine, or a proxy on it: a web process listens nowhere else."""
@@ -22,12 +23,6 @@ _SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Macintosh", "Linux")
 def text_of(form: FormData, name: str) -> str:
     """One field as a line of text: without what no keyboard types, and without spaces around it. Empty without it."""
     return "".join(each for each in sent_of(form, name) if each.isprintable()).strip()
-
-
-def sent_of(form: FormData, name: str) -> str:
-    """One field as it was sent. For what is never stored as it is."""
-    value = form.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def is_address(text: str) -> bool:
@@ -50,10 +45,10 @@ def caller_of(request: Request) -> Caller:
     agent = request.headers.get("user-agent", "")
     browser = next((name for mark, name in _BROWSERS if mark in agent), "")
     system = next((name for name in _SYSTEMS if name in agent), "").replace("Macintosh", "macOS")
-    return Caller(", ".join(part for part in (browser, system) if part), _place_of(request))
+    return Caller(", ".join(part for part in (browser, system) if part), machine_of(request))
 
 
-def _place_of(request: Request) -> str:
+def machine_of(request: Request) -> str:
     """The machine that asks; behind a proxy on this one, that which the proxy says last."""
     host = request.client.host if request.client is not None else ""
     told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()

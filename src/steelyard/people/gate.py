@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from steelyard.kit.ids import CellId, PersonId
 from steelyard.kit.scopes import Scope
-from steelyard.people.forms import LOOPBACK
+from steelyard.people.forms import LOOPBACK, machine_of
 from steelyard.people.permissions import Permission, Standing, granted, judge
 from steelyard.people.sessions import Membership, cookie_name, places_of_cell, read_session
 from steelyard.people.tokens import TokenRefused, read_token
@@ -38,6 +38,8 @@ class Identity(NamedTuple):
     membership: Membership | None
     memberships: tuple[Membership, ...]
     scopes: frozenset[Permission] | None = None
+    token: int | None = None
+    """The number of the API token they ask with."""
 
     @property
     def standing(self) -> Standing | None:
@@ -145,7 +147,7 @@ class Gate:
 
     async def _by_token(self, bearer: str) -> tuple[Identity, Viewer]:
         token = await read_token(self._database, self._cell, bearer, self._clock())
-        identity = Identity(token.person, None, None, (token.membership,), token.scopes)
+        identity = Identity(token.person, None, None, (token.membership,), token.scopes, token.token)
         return identity, Viewer(preferences=Preferences(zone="utc"))
 
     async def _sign_in_first(self, request: Request) -> Response:
@@ -209,6 +211,16 @@ def person_of(request: Request) -> PersonId:
     if identity is None or identity.person is None:
         raise HTTPException(404)
     return identity.person
+
+
+def counted_as(request: Request) -> str:
+    """What somebody's open streams are counted by: their session or API token, else the machine that asks."""
+    identity = identity_of(request)
+    if identity is not None and identity.session is not None:
+        return f"session {identity.session}"
+    if identity is not None and identity.token is not None:
+        return f"token {identity.token}"
+    return f"machine {machine_of(request)}"
 
 
 def from_loopback(request: Request) -> bool:

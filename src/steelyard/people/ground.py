@@ -13,8 +13,6 @@ from steelyard.store.database import Database
 from steelyard.store.ledger import Ledger
 from steelyard.web.console import Clock
 from steelyard.web.pages import Pages
-from steelyard.web.place import Place
-from steelyard.web.viewer import viewer_of
 
 
 class Ground(NamedTuple):
@@ -29,11 +27,6 @@ class Ground(NamedTuple):
     """Whether the console is reached by https."""
     open_to_loopback: bool = False
     """Whether this machine may do all without signing in, as in the demo."""
-
-
-def place_of(request: Request) -> Place:
-    """Where the page is; nowhere in particular for who is no member of anything."""
-    return viewer_of(request).place or Place("", "")
 
 
 def actor_of(request: Request) -> PersonId | None:

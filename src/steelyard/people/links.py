@@ -55,7 +55,7 @@ async def drop_links(conn: AsyncConnection[Any], person: PersonId | None) -> Non
     await conn.execute("DELETE FROM link WHERE person IS NOT DISTINCT FROM %s::bigint", [person])
 
 
-def workspace_of(token: str) -> WorkspaceId | None:
+def _workspace_in(token: str) -> WorkspaceId | None:
     """The workspace that a token names; None for what is none."""
     return workspace_in(token.partition(_SEPARATOR)[0]) if len(token) <= _LONGEST else None
 
@@ -65,7 +65,7 @@ async def read_link(database: Database, token: str, now: datetime) -> Invitation
 
     That is so where its maker, or the person that it is for, is elsewhere or something else than when it was made.
     """
-    workspace = workspace_of(token)
+    workspace = _workspace_in(token)
     if workspace is None:
         return None
     async with database.transaction(workspace) as conn:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from steelyard.kit.ids import EngineerId, PersonId, WorkspaceId, numeric_id
 from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
-from steelyard.people.ground import Ground, actor_of, place_of
+from steelyard.people.ground import Ground, actor_of
 from steelyard.people.members import Handed, Member, MemberError, Staff, Teammate, members_of, removed_of
 from steelyard.people.permissions import GRANTS, Permission, Role, roles_in
 from steelyard.people.words import MEMBER_PROBLEMS, PERMISSIONS, ROLES
@@ -23,7 +23,7 @@ from steelyard.web.language import N_
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Choice, Column, Holds, Is, Table
 from steelyard.web.toasts import Done, Undo, done_of, told
-from steelyard.web.viewer import viewer_of
+from steelyard.web.viewer import place_of, viewer_of
 
 NOBODY: Final = "0"
 """The choice of no Intercom teammate."""

@@ -37,8 +37,9 @@ class TokenRefused(SteelyardError):
 
 
 class Token(NamedTuple):
-    """Whose token it is, where, and what it allows of what they may do."""
+    """Whose token it is, where, and what it allows of what they may do. `token` is its number."""
 
+    token: int
     person: PersonId
     membership: Membership
     scopes: frozenset[Permission]
@@ -149,7 +150,7 @@ async def read_token(database: Database, cell: CellId, token: str, now: datetime
     membership = Membership(
         workspace, Place(name, region, workspace), zone, roles_in(roles), engineer and EngineerId(engineer)
     )
-    return Token(PersonId(person), membership, frozenset(_permissions(names)))
+    return Token(number, PersonId(person), membership, frozenset(_permissions(names)))
 
 
 def _permissions(names: Collection[str]) -> tuple[Permission, ...]:

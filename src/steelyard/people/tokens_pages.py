@@ -12,7 +12,7 @@ from starlette.responses import Response
 from steelyard.kit.ids import PersonId, numeric_id
 from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of
-from steelyard.people.ground import Ground, actor_of, place_of
+from steelyard.people.ground import Ground, actor_of
 from steelyard.people.permissions import OWN_ACCOUNT_ONLY, Permission, Standing, granted
 from steelyard.people.record import act, record
 from steelyard.people.tokens import LIVES, Listed, make_token, revoke, tokens_of
@@ -23,7 +23,7 @@ from steelyard.web.language import N_
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Choice, Column, Holds, Table
 from steelyard.web.toasts import Done, done_of, told
-from steelyard.web.viewer import viewer_of
+from steelyard.web.viewer import place_of, viewer_of
 
 _MOST: Final = 50
 """Open tokens of one person in one workspace."""

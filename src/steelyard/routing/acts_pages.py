@@ -28,6 +28,7 @@ from steelyard.routing.engineer_page import EngineerPage, read_engineer
 from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import plain
+from steelyard.web.forms import sent_of
 from steelyard.web.pages import Pages, language_of
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Shown
@@ -52,8 +53,8 @@ class ActsPages:
     async def move(self, request: Request) -> Response:
         """Has a conversation given to somebody else, or to nobody."""
         async with request.form() as form:
-            conversation, expected, back = _id(form, "conversation"), _id(form, "expected"), _text(form, "from")
-            engineer = _id(form, "engineer") if _text(form, "engineer") else None
+            conversation, expected, back = _id(form, "conversation"), _id(form, "expected"), sent_of(form, "from")
+            engineer = _id(form, "engineer") if sent_of(form, "engineer") else None
         if engineer is None:
             refusal = Refusal("nobody_chosen", "nobody is chosen: name an engineer, or 0 for nobody")
         else:
@@ -67,7 +68,7 @@ class ActsPages:
         """Takes somebody off rotation, or puts them back."""
         async with request.form() as form:
             resting = "off" in form
-            engineer, back = _id(form, "off" if resting else "back"), _text(form, "from")
+            engineer, back = _id(form, "off" if resting else "back"), sent_of(form, "from")
         standing = standing_of(request)
         try:
             await self._acts.set_rotation(standing.workspace, EngineerId(engineer), resting, standing.person)
@@ -80,7 +81,7 @@ class ActsPages:
     async def away(self, request: Request) -> Response:
         """Has the asker set away in Intercom, or back."""
         async with request.form() as form:
-            away, back = _text(form, "away"), _text(form, "from")
+            away, back = sent_of(form, "away"), sent_of(form, "from")
         standing = standing_of(request)
         if away not in ("yes", "no"):
             raise HTTPException(400)
@@ -176,14 +177,9 @@ def _is_script(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _id(form: FormData, name: str) -> int:
     """An id, or 0 for nobody. Raises HTTPException for what is neither."""
-    value = _text(form, name)
+    value = sent_of(form, name)
     id = 0 if value == "0" else numeric_id(value)
     if id is None:
         raise HTTPException(400)

@@ -68,14 +68,14 @@ async def read_asked(
 
     `reads`: whether the reader may see what customers write. Who may not sees the rules' words instead.
     """
-    text = await _text(connection, conversation) if reads else None
+    text = await _read_text(connection, conversation) if reads else None
     topic, matches, policy = about
     return Asked(
         _question(text, matches) if text is not None else None, not reads, _topics(matches, topic, text, policy)
     )
 
 
-async def _text(connection: AsyncConnection[Any], conversation: int) -> dict[str, Any] | None:
+async def _read_text(connection: AsyncConnection[Any], conversation: int) -> dict[str, Any] | None:
     return await one(
         connection, "SELECT subject, body, contact FROM conversation_text WHERE conversation = %s", [conversation]
     )

@@ -147,13 +147,13 @@ def asked_in(body: bytes, accepted: str) -> Asked | None:
         whole = parsed(body)
     except (ValueError, RecursionError):
         return None
-    app_id = _text(whole, "workspace_id")
+    app_id = _text_at(whole, "workspace_id")
     if not (0 < len(app_id) <= 200 and app_id.isprintable()):
         return None
-    locale = _text(whole, "admin", "locale") or _text(whole, "context", "locale")
+    locale = _text_at(whole, "admin", "locale") or _text_at(whole, "context", "locale")
     return Asked(
         app_id,
-        _text(whole, "workspace_region")[:20],
+        _text_at(whole, "workspace_region")[:20],
         numeric_id(_within(whole, "conversation", "id")),
         negotiate(locale[:2], None, accepted),
     )
@@ -168,6 +168,6 @@ def _within(whole: object, *path: str) -> object:
     return whole
 
 
-def _text(whole: object, *path: str) -> str:
+def _text_at(whole: object, *path: str) -> str:
     found = _within(whole, *path)
     return found if isinstance(found, str) else ""

@@ -47,16 +47,16 @@ def _known(card: Card, language: str, _: Say) -> list[Component]:
     if card.entry is not None:
         rows.append((_("Next best"), _next_best(card.entry, _)))
     return [
-        _text(weight % {"weight": card.weight}, "header"),
-        _text(why(card, language), "paragraph"),
+        _component(weight % {"weight": card.weight}, "header"),
+        _component(why(card, language), "paragraph"),
         {"type": "data-table", "items": [{"type": "field-value", "field": a, "value": b} for a, b in rows]},
     ]
 
 
 def _unknown(_: Say) -> list[Component]:
     return [
-        _text(_("Steelyard does not know this conversation yet"), "header"),
-        _text(
+        _component(_("Steelyard does not know this conversation yet"), "header"),
+        _component(
             _(
                 "It has not been told of it: its webhook is still on its way, or the conversation was closed before"
                 " this workspace was connected. What is open is read from Intercom every few minutes."
@@ -160,7 +160,7 @@ def _named(text: str) -> str:
     return text.translate(_NO_LINKS)[:_LONGEST]
 
 
-def _text(text: str, style: str) -> Component:
+def _component(text: str, style: str) -> Component:
     return {"type": "text", "text": text, "style": style}
 
 

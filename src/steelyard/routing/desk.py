@@ -257,10 +257,10 @@ async def read_place(connection: AsyncConnection[Any], workspace: WorkspaceId) -
         {"workspace": workspace},
     )
     known = found or {"first": True, "name": None, "region": None}
-    return place_of(workspace, known["name"], known["region"], first=known["first"])
+    return place_named(workspace, known["name"], known["region"], first=known["first"])
 
 
-def place_of(workspace: WorkspaceId, name: str | None, region: str | None, *, first: bool) -> Place:
+def place_named(workspace: WorkspaceId, name: str | None, region: str | None, *, first: bool) -> Place:
     """Where the reader is; `first` is the workspace whose addresses need not name it."""
     return Place(name or workspace, region or "", "" if first else workspace)
 

@@ -10,7 +10,7 @@ from time import monotonic
 
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import WorkspaceId
-from steelyard.routing.desk import MOST_ENTRIES, Crew, Desk, Figures, Row, place_of
+from steelyard.routing.desk import MOST_ENTRIES, Crew, Desk, Figures, Row, place_named
 from steelyard.routing.desk_floor import Floor, Roster
 from steelyard.routing.desk_read import (
     MOST_CHANGES,
@@ -156,7 +156,7 @@ class CachedDesk:
         floor = self._floor
         roster = floor.roster()
         return Desk(
-            place_of(self._workspace, head.name, head.region, first=head.first),
+            place_named(self._workspace, head.name, head.region, first=head.first),
             now,
             head.switched.reach(floor.crews, head.paused_at),
             _figures(floor, roster, today, head),

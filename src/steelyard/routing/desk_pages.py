@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
-from steelyard.people.gate import standing_of
+from steelyard.people.gate import counted_as, standing_of
 from steelyard.people.permissions import Permission
 from steelyard.routing.acts_done import read_done
 from steelyard.routing.desk import Desk
@@ -87,12 +87,15 @@ class DeskPages:
 
     async def live(self, request: Request) -> Response:
         """The desk's parts, each time that something has changed."""
-        if self.hub.full:
+        viewer = counted_as(request)
+        if self.hub.full(viewer):
             raise HTTPException(503, headers={"Retry-After": str(COME_AGAIN)})
         known = request.headers.get("last-event-id") or request.query_params.get("frame", "")
         engineer, until = standing_of(request).engineer, ended_for(request)
         packed = "gzip" in request.headers.get("accept-encoding", "")
-        events = self.hub.stream(_shown(request), _manner(request), known, engineer, until, packed=packed)
+        events = self.hub.stream(
+            _shown(request), _manner(request), known, engineer, until, packed=packed, viewer=viewer
+        )
         return EventStream(events, packed=packed)
 
     async def _load(self, shown: Shown) -> Desk:

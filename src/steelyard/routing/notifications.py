@@ -93,15 +93,15 @@ class Seen(NamedTuple):
     fingerprint: str
 
 
-def place_of(workspace: WorkspaceId, notification: int) -> str:
-    """Where the address lies."""
+def sealed_at(workspace: WorkspaceId, notification: int) -> str:
+    """What the address is sealed for: its row."""
     return f"{workspace} notification.address {notification}"
 
 
 def seen_of(workspace: WorkspaceId, notification: int, sealed: str, unseal: Unseal) -> Seen:
     """What may be shown of a sealed address."""
     try:
-        address = unseal(sealed, place_of(workspace, notification))
+        address = unseal(sealed, sealed_at(workspace, notification))
     except KeyFileError:
         return Seen("", "")
     service = address.partition("://")[0].strip().lower()[:40]
@@ -148,7 +148,7 @@ async def put_address(
     await conn.execute(
         """UPDATE notification SET address = %s, told_at = NULL, failed_at = NULL, failure = '', tested_at = NULL
            WHERE workspace = %s AND notification = %s""",
-        (keys.seal(address, place_of(workspace, notification)), workspace, notification),
+        (keys.seal(address, sealed_at(workspace, notification)), workspace, notification),
     )
 
 

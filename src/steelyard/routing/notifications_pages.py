@@ -41,7 +41,7 @@ from steelyard.routing.notifications_forms import (
     values_of,
 )
 from steelyard.routing.settings import read_zone
-from steelyard.routing.settings_ground import SettingsGround, place_of, tabs_of, workspace_of
+from steelyard.routing.settings_ground import SettingsGround, tabs_of, workspace_of
 from steelyard.routing.settings_words import FAILURES
 from steelyard.store.database import Connection
 from steelyard.web.data import answer_table, data_routes, wants_rows
@@ -51,7 +51,7 @@ from steelyard.web.pages import language_of
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Column, Table
 from steelyard.web.toasts import Done, Undo, done_of, told
-from steelyard.web.viewer import viewer_of
+from steelyard.web.viewer import place_of, viewer_of
 
 PATH: Final = "/settings/notifications"
 

@@ -18,8 +18,7 @@ from steelyard.store.ledger import Ledger
 from steelyard.web.console import Clock
 from steelyard.web.language import N_
 from steelyard.web.pages import Pages
-from steelyard.web.place import Place
-from steelyard.web.viewer import viewer_of
+from steelyard.web.viewer import place_of, viewer_of
 
 TABS: Final = (
     ("/settings", N_("Intercom"), "settings.see"),
@@ -93,11 +92,6 @@ def tabs_of(request: Request) -> tuple[Tab, ...]:
     viewer, path, place = viewer_of(request), request.url.path, place_of(request)
     under = max((each for each, _, _ in TABS if path == each or path.startswith(f"{each}/")), key=len, default="")
     return tuple(Tab(place.link(each), title, each == under) for each, title, needs in TABS if viewer.may(needs))
-
-
-def place_of(request: Request) -> Place:
-    """Where the page is."""
-    return viewer_of(request).place or Place("", "", workspace_of(request))
 
 
 def workspace_of(request: Request) -> WorkspaceId:

@@ -14,7 +14,7 @@ from steelyard.people.permissions import Permission
 from steelyard.people.record import act
 from steelyard.routing import settings
 from steelyard.routing.settings import Going, Keep
-from steelyard.routing.settings_ground import SettingsGround, place_of, workspace_of
+from steelyard.routing.settings_ground import SettingsGround, workspace_of
 from steelyard.routing.settings_intercom import ask_to_read, read_reached
 from steelyard.routing.settings_words import HOW_LONG, KEPT
 from steelyard.store.retention import TABLES, Table
@@ -24,6 +24,7 @@ from steelyard.web.language import N_
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Choice
 from steelyard.web.toasts import Done, Undo, done_of, told
+from steelyard.web.viewer import place_of
 
 KEEP: Final = Form(
     (

@@ -20,6 +20,7 @@ from steelyard.routing.switching import Change, change_of, code_of
 from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import csv_text, plain
+from steelyard.web.forms import sent_of
 from steelyard.web.pages import Pages
 from steelyard.web.routes import PageRoute
 
@@ -78,9 +79,9 @@ class ShadowPages:
 
 async def _pressed(request: Request) -> Change:
     async with request.form() as form:
-        code = form.get("change")
+        code = sent_of(form, "change")
     try:
-        return change_of(code if isinstance(code, str) else "")
+        return change_of(code)
     except ValueError:
         raise HTTPException(400) from None
 

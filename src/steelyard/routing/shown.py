@@ -52,7 +52,7 @@ def conversation_in(kind: str, id: ConversationId, envelope: Envelope, reader: R
         _team(item.get("team_assignee_id")),
         _URGENCY.get(payload.text(item.get("priority"), 20), 0),
         payload.seconds(item.get("created_at"), envelope.at),
-        _text(item, tags),
+        _text_of(item, tags),
         _contact(item),
         tag=_weight_of_tags(tags, updated_at, reader.heaviest),
         note=_weight_of_notes(parts, reader.heaviest),
@@ -82,7 +82,7 @@ def _team(value: object) -> TeamId | None:
     return TeamId(id) if id is not None else None
 
 
-def _text(item: dict[str, Any], tags: list[dict[str, Any]]) -> Text:
+def _text_of(item: dict[str, Any], tags: list[dict[str, Any]]) -> Text:
     source = payload.mapping(item.get("source"))
     ticket = payload.mapping(item.get("ticket_attributes"))
     attributes = payload.mapping(item.get("custom_attributes")) or ticket

@@ -20,7 +20,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import Micros, moment
 from steelyard.routing import alarms
 from steelyard.routing.connections import Unseal
-from steelyard.routing.notifications import Notification, note_failed, note_told, place_of, read_notification
+from steelyard.routing.notifications import Notification, note_failed, note_told, read_notification, sealed_at
 from steelyard.routing.quiet import quiet, quiet_until
 from steelyard.routing.rows import one, rows
 from steelyard.store.database import Database
@@ -158,7 +158,7 @@ class TellJobs:
     async def _send(self, workspace: WorkspaceId, to: Notification, title: str, body: str, over: bool) -> None:
         """Sends, and notes with the address what came of it. Raises RemoteError, KeyFileError."""
         try:
-            address = self._unseal(to.address, place_of(workspace, to.notification))
+            address = self._unseal(to.address, sealed_at(workspace, to.notification))
             await self._notify.send_to(address, f"notification {to.notification}", title, body, over)
         except (RemoteError, KeyFileError) as error:
             sealed = isinstance(error, KeyFileError)

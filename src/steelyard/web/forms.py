@@ -13,6 +13,7 @@ from datetime import time
 from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple, cast
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from steelyard.web.language import N_, Said
@@ -34,6 +35,12 @@ class Wrong(ValueError):
     def __init__(self, message: str, **values: object) -> None:
         super().__init__(message)
         self.said = Said(message, values)
+
+
+def sent_of(form: FormData, name: str) -> str:
+    """One field as it was sent, empty without it or for a file. For what is never stored as it is."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ RETRY_MILLISECONDS = 3000
 MOST_VIEWERS = 1000
 """Streams of one process. Who comes after is told to come again; their page stays as it is meanwhile."""
 
+MOST_OF_ONE = 20
+"""Streams of one viewer in one process, so that nobody takes the room of all. Each tab of a browser has one."""
+
 PATIENCE = 30.0
 """Seconds in which a viewer has to take what it was sent."""
 
@@ -121,16 +124,16 @@ class Hub(Generic[Key, View]):
         self._load, self._draw, self._changes, self._own_parts = load, draw, changes, own
         self._channels: dict[Key, _Channel[View]] = {}
         self._history = History()
+        self._viewers: Counter[str] = Counter()
 
     @property
     def watched(self) -> dict[Key, int]:
         """How many viewers each watched page has."""
         return {key: channel.manners.total() for key, channel in self._channels.items()}
 
-    @property
-    def full(self) -> bool:
-        """Whether there are as many viewers as one process can have."""
-        return sum(self.watched.values()) >= MOST_VIEWERS
+    def full(self, viewer: str = "") -> bool:
+        """Whether there are as many streams as one process can have, or as many of `viewer` as one may have."""
+        return self._viewers.total() >= MOST_VIEWERS or (viewer != "" and self._viewers[viewer] >= MOST_OF_ONE)
 
     async def frame(self, key: Key, manner: Manner) -> tuple[View, Frame]:
         """A page as it is now. Its stream goes on from the frame's id."""
@@ -146,17 +149,19 @@ class Hub(Generic[Key, View]):
         until: Until | None = None,
         *,
         packed: bool = False,
+        viewer: str = "",
     ) -> AsyncIterator[bytes]:
         """Server-sent events: what differs from the frame `last_id`, now and from then on; a `beat` every 15 seconds.
 
-        `focus` adds what is one engineer's own; `packed`: as gzip. Ends when `until` says so, and when loading or
-        drawing fails: the browser says so and comes back.
+        `focus` adds what is one engineer's own; `packed`: as gzip; `viewer`: by whom it is counted. Ends when `until`
+        says so, and when loading or drawing fails: the browser says so and comes back.
         """
         retry, wire = Piece(f"retry: {RETRY_MILLISECONDS}\n".encode()), Wire(packed)
-        if self.full:
+        if self.full(viewer):
             yield wire.send(retry, _END) + wire.end()
             return
         channel = self._join(key, manner)
+        self._viewers[viewer] += 1
         try:
             yield wire.send(retry, _BEAT)
             async for pieces in self._events(channel, key, manner, last_id, focus, until):
@@ -165,6 +170,7 @@ class Hub(Generic[Key, View]):
                 yield last
         finally:
             self._leave(key, channel, manner)
+            self._viewers -= Counter([viewer])  # forgets whom it has counted down to nothing
 
     async def close(self) -> None:
         """Ends all streams."""

@@ -65,6 +65,11 @@ def viewer_of(request: Request) -> Viewer:
     return found if isinstance(found, Viewer) else NOBODY
 
 
+def place_of(request: Request) -> Place:
+    """Where the page is; nowhere in particular for who is no member of anything."""
+    return viewer_of(request).place or Place("", "")
+
+
 def zone_named(name: str) -> tzinfo:
     """The zone of the tz database called `name`; UTC for one that is not known here."""
     try:

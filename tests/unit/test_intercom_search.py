@@ -4,7 +4,7 @@ import pytest
 
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.regions import REGIONS, api_url
-from steelyard.adapters.intercom.search import MOST, all_of, any_of, where
+from steelyard.adapters.intercom.search import MOST, all_of, where
 from steelyard.kit.errors import ConfigError
 
 OPEN = where("open", "=", True)
@@ -16,7 +16,7 @@ def test_filters_and_groups_are_intercoms_json():
         "operator": "AND",
         "value": [OPEN.json, {"field": "admin_assignee_id", "operator": "IN", "value": [1, 2]}],
     }
-    nested = all_of(any_of(OPEN), any_of(where("state", "=", "snoozed")))
+    nested = all_of(all_of(OPEN), all_of(where("state", "=", "snoozed")))
     assert nested.json["operator"] == "AND"
     assert nested.depth == 2
 
@@ -26,8 +26,8 @@ def test_filters_and_groups_are_intercoms_json():
     [
         lambda: all_of(),
         lambda: all_of(*[OPEN] * (MOST + 1)),
-        lambda: all_of(OPEN, any_of(OPEN)),
-        lambda: all_of(any_of(all_of(OPEN))),
+        lambda: all_of(OPEN, all_of(OPEN)),
+        lambda: all_of(all_of(all_of(OPEN))),
     ],
 )
 def test_what_intercom_would_refuse_is_refused_at_once(build):

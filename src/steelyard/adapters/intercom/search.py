@@ -28,15 +28,6 @@ def where(field: str, operator: Operator, value: Value) -> Query:
 
 def all_of(*queries: Query) -> Query:
     """What fits every one of `queries`: 1 to 15, and groups only of single filters. Raises ValueError otherwise."""
-    return _group("AND", queries)
-
-
-def any_of(*queries: Query) -> Query:
-    """What fits one of `queries`, with the same bounds."""
-    return _group("OR", queries)
-
-
-def _group(operator: str, queries: Sequence[Query]) -> Query:
     if not 1 <= len(queries) <= MOST:
         raise ValueError(f"a group of a search holds 1 to {MOST} filters, not {len(queries)}: split the search")
     depths = {query.depth for query in queries}
@@ -44,4 +35,4 @@ def _group(operator: str, queries: Sequence[Query]) -> Query:
         raise ValueError("a group of a search holds either filters or groups, not both: put lone filters in a group")
     if max(depths) > 1:
         raise ValueError("groups of a search go two deep: write it flatter")
-    return Query({"operator": operator, "value": [query.json for query in queries]}, max(depths) + 1)
+    return Query({"operator": "AND", "value": [query.json for query in queries]}, max(depths) + 1)

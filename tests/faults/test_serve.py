@@ -15,10 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from steelyard import main
 from steelyard.jobs.processes import ProcessError
+from steelyard.operations.database import own_server
 from steelyard.operations.serving import processes
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,12 @@ class Served:
     def postmaster(self) -> int:
         return postmaster(self.data)
 
+    def make_workspace(self) -> None:
+        """Whoever opens a link becomes the administrator of one."""
+        with own_server(self.data) as (embedded, _), psycopg.connect(embedded.app_url) as conn:
+            conn.execute("SELECT set_config('steelyard.workspace', 'eu1.a', true)")
+            conn.execute("INSERT INTO workspace (workspace) VALUES ('eu1.a')")
+
     def link(self) -> str:
         done = steelyard(self.environment, "link")
         return done.stdout.strip() if done.returncode == 0 else ""
@@ -86,6 +94,7 @@ def served(open_folder: Path) -> Iterator[Served]:
     served = Served(open_folder / f"serve-{time.monotonic_ns()}")
     try:
         served.wait_for(401)
+        served.make_workspace()
         yield served
     finally:
         served.process.send_signal(signal.SIGTERM)
@@ -94,15 +103,17 @@ def served(open_folder: Path) -> Iterator[Served]:
 
 def test_a_link_opens_the_desk_once(served: Served) -> None:
     address = served.link()
-    assert re.fullmatch(re.escape(served.address) + r"/enter\?token=[\w-]{40,}", address)
+    assert re.fullmatch(re.escape(served.address) + r"/enter\?token=eu1\.a~[\w-]{40,}", address)
     token = address.partition("token=")[2]
     origin = {"Origin": served.address}
+    chosen = {"name": "Ada Quinn", "address": "ada@example.com", "password": "weigh it before you carry it"}
+    sent = {"token": token, **chosen}
     with httpx.Client(base_url=served.address, trust_env=False) as browser:
         assert browser.get("/enter", params={"token": token}).status_code == 200
-        assert browser.post("/enter", data={"token": token}, headers=origin).status_code == 303
+        assert browser.post("/enter", data=sent, headers=origin).status_code == 303
         assert browser.get("/desk").status_code == 200
     with httpx.Client(base_url=served.address, trust_env=False) as second:
-        assert second.post("/enter", data={"token": token}, headers=origin).status_code == 401
+        assert second.post("/enter", data=sent, headers=origin).status_code == 410
 
 
 def test_a_database_that_is_killed_comes_back(served: Served) -> None:
@@ -144,7 +155,7 @@ def test_commands_end_the_server_that_they_started(open_folder: Path) -> None:
     environment = os.environ | {"STEELYARD_CELL": "eu1", "STEELYARD_DATA": str(data)}
     assert steelyard(environment, "migrate").returncode == 0
     assert processes_of(data) == []
-    assert steelyard(environment, "link").returncode == 0
+    assert "has 0 workspaces" in steelyard(environment, "link").stderr
     assert processes_of(data) == []
     policy = open_folder / "policy.toml"
     policy.write_text(main.shipped_policy())

@@ -79,6 +79,43 @@ FACTS = {
 }
 """What each kind of fact says, for people."""
 
+IN_DATA = (
+    ("`c`", "`conversation.*`, `ticket.*`, `decision.*`", "the conversation as known from then on"),
+    ("`e`", "`engineer.*`", "the engineer as known from then on, without their load"),
+    ("`team`, `members`", "`team.seen`", "the ids of a team and of the engineers in it"),
+    ("`d`", "`decision.made`", "the decision: winner, runner-up, loads, matched rules, policy, digest"),
+    ("`shadow`", "`decision.made`", "true where it is only compared, and not delivered"),
+    (
+        "`decision`, `load`, `winner_load`, `exclusions`",
+        "`decision.compared`",
+        "which decision; what who was given it and the winner carried; why they would not have been",
+    ),
+    ("`switch`", "`routing.switched`", "the teams that are on (null: all), and whether it is paused"),
+    (
+        "`from`, `decision`",
+        "`conversation.move_asked`",
+        "whom they saw it with (0: nobody); a decision on its way",
+    ),
+    ("`move`, `reason`", "`conversation.move*`", "the position of the fact that asked for it, and a code"),
+    (
+        "`of`, `roles`, `was`",
+        "`person.*`",
+        "whom it was done to; roles from then on and before, by their places in the list from 0",
+    ),
+    ("`of`, `token`", "`token.*`", "whose token it is, and its number"),
+    ("`away`", "`engineer.away_*`", "whether away was asked for, or back"),
+    (
+        "`asked`, `reason`",
+        "`engineer.away_refused`",
+        "the position of the fact that asked for it, and a code",
+    ),
+    ("`count`", "`aside.retried`", "how many payloads"),
+    ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
+    ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
+    ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
+)
+"""The keys of a fact's `data`: in which facts, and what they hold."""
+
 OWN = {
     "steelyard.receipt": "how the delivery of a decision ended, with Intercom's answer",
     "steelyard.read_back": "a conversation as Steelyard read it",
@@ -192,41 +229,7 @@ def _facts() -> str:
         "## What is in `data`",
         _table(
             ("key", "in facts", "what it is"),
-            (
-                ("`c`", "`conversation.*`, `ticket.*`, `decision.*`", "the conversation as known from then on"),
-                ("`e`", "`engineer.*`", "the engineer as known from then on, without their load"),
-                ("`team`, `members`", "`team.seen`", "the ids of a team and of the engineers in it"),
-                ("`d`", "`decision.made`", "the decision: winner, runner-up, loads, matched rules, policy, digest"),
-                ("`shadow`", "`decision.made`", "true where it is only compared, and not delivered"),
-                (
-                    "`decision`, `load`, `winner_load`, `exclusions`",
-                    "`decision.compared`",
-                    "which decision; what who was given it and the winner carried; why they would not have been",
-                ),
-                ("`switch`", "`routing.switched`", "the teams that are on (null: all), and whether it is paused"),
-                (
-                    "`from`, `decision`",
-                    "`conversation.move_asked`",
-                    "whom they saw it with (0: nobody); a decision on its way",
-                ),
-                ("`move`, `reason`", "`conversation.move*`", "the position of the fact that asked for it, and a code"),
-                (
-                    "`of`, `roles`, `was`",
-                    "`person.*`",
-                    "whom it was done to; roles from then on and before, by their places in the list from 0",
-                ),
-                ("`of`, `token`", "`token.*`", "whose token it is, and its number"),
-                ("`away`", "`engineer.away_*`", "whether away was asked for, or back"),
-                (
-                    "`asked`, `reason`",
-                    "`engineer.away_refused`",
-                    "the position of the fact that asked for it, and a code",
-                ),
-                ("`count`", "`aside.retried`", "how many payloads"),
-                ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
-                ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
-                ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
-            ),
+            IN_DATA,
         ),
     )
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import httpx
 
 from desk_seed import NOW
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import CellId, WorkspaceId
+from steelyard.main import Site, console
 from steelyard.people.links import make_link
 from steelyard.store.database import Database
+from steelyard.web.static import Static
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 MakeClient = Callable[..., httpx.AsyncClient]
@@ -27,6 +32,27 @@ class Clock:
         return self.now
 
 
+@asynccontextmanager
+async def browsers(
+    database: Database, static: Static, keys: Path, clock: Clock, address: str, *, open_to_loopback: bool
+) -> AsyncIterator[MakeClient]:
+    """Browsers without a browser: of the machine at `address`, where nothing else is said. Closed at the end."""
+    opened: list[httpx.AsyncClient] = []
+
+    def make(address: str = address, *, open_to_loopback: bool = open_to_loopback, **options: Any) -> httpx.AsyncClient:
+        site = Site(CellId("eu1"), keys, options.pop("url", None), open_to_loopback, clock=clock)
+        app = console(database, static, site, options.pop("routes", []))
+        transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
+        options.setdefault("base_url", ADDRESS)
+        opened.append(httpx.AsyncClient(transport=transport, **options))
+        return opened[-1]
+
+    yield make
+    for client in opened:
+        await client.aclose()
+
+
+ADDRESS = "http://127.0.0.1:8420"
 PASSWORD = "weigh it before you carry it"
 
 

@@ -10,17 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace
-from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, Site, console
+from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, browsers
+from steelyard.main import ROOMS
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Role
 from steelyard.store.database import Database
 from steelyard.web.pages import Pages
 from steelyard.web.static import Static, read_static
 from town import Town
-
-ADDRESS = "http://127.0.0.1:8420"
 
 
 @pytest.fixture
@@ -46,19 +43,8 @@ def stored_password() -> str:
 @pytest.fixture
 async def make_client(database: Database, static: Static, keys: Path, clock: Clock) -> AsyncIterator[MakeClient]:
     """A browser without a browser, from another machine where nothing else is said."""
-    opened: list[httpx.AsyncClient] = []
-
-    def make(address: str = "10.1.2.3", *, open_to_loopback: bool = False, **options: Any) -> httpx.AsyncClient:
-        site = Site(CellId("eu1"), keys, options.pop("url", None), open_to_loopback, clock=clock)
-        app = console(database, static, site, options.pop("routes", []))
-        transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
-        options.setdefault("base_url", ADDRESS)
-        opened.append(httpx.AsyncClient(transport=transport, **options))
-        return opened[-1]
-
-    yield make
-    for client in opened:
-        await client.aclose()
+    async with browsers(database, static, keys, clock, "10.1.2.3", open_to_loopback=False) as make:
+        yield make
 
 
 @pytest.fixture

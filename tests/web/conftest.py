@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from signing_in import Clock, MakeClient
-from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, Site, console
+from desk_seed import NOW, Desk, busy_desk
+from signing_in import Clock, MakeClient, MakeWorkspace, browsers
+from steelyard.main import ROOMS, ledger
+from steelyard.people.members import join, person_of_address
+from steelyard.people.permissions import Role
+from steelyard.people.sessions import COOKIE, open_session
 from steelyard.store.database import Database
 from steelyard.web.pages import Pages
 from steelyard.web.static import Static, read_static
+
+Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
@@ -35,20 +39,30 @@ def pages(static: Static) -> Pages:
 @pytest.fixture
 async def make_client(database: Database, static: Static, keys: Path, clock: Clock) -> AsyncIterator[MakeClient]:
     """A browser without a browser; `open_to_loopback` is the demo's way in."""
-    opened: list[httpx.AsyncClient] = []
-
-    def make(address: str = "127.0.0.1", *, open_to_loopback: bool = True, **options: Any) -> httpx.AsyncClient:
-        site = Site(CellId("eu1"), keys, options.pop("url", None), open_to_loopback, clock=clock)
-        app = console(database, static, site, options.pop("routes", []))
-        transport = httpx.ASGITransport(app, client=(address, 5), raise_app_exceptions=options.pop("loud", True))
-        opened.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", **options))
-        return opened[-1]
-
-    yield make
-    for client in opened:
-        await client.aclose()
+    async with browsers(database, static, keys, clock, "127.0.0.1", open_to_loopback=True) as make:
+        yield make
 
 
 @pytest.fixture
 def client(make_client: MakeClient) -> httpx.AsyncClient:
     return make_client()
+
+
+@pytest.fixture
+async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
+    return await busy_desk(database, await make_workspace())
+
+
+@pytest.fixture
+async def enter(desk: Desk, database: Database, make_client: MakeClient) -> Enter:
+    """A browser in which somebody of that role has signed in; `engineer`: whom they are in Intercom."""
+
+    async def made(role: Role, engineer: int | None = None) -> httpx.AsyncClient:
+        async with database.transaction(desk.workspace) as conn:
+            person = await person_of_address(conn, f"{role}@example.com", role.title())
+            await join(conn, ledger(), desk.workspace, person, (role,), NOW)
+            await conn.execute("UPDATE membership SET engineer = %s WHERE person = %s", [engineer, person])
+        cookie = await open_session(database, person, "Firefox, Linux", NOW)
+        return make_client("10.1.2.3", cookies={COOKIE: cookie})
+
+    return made

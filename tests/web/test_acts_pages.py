@@ -11,37 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from desk_seed import NOW, Desk, busy_desk
-from steelyard.kit.ids import EngineerId, WorkspaceId
-from steelyard.main import ledger
-from steelyard.people.members import join, person_of_address
+from desk_seed import Desk
+from steelyard.kit.ids import EngineerId
 from steelyard.people.permissions import Role
-from steelyard.people.sessions import COOKIE, open_session
 from steelyard.store.database import Database
 
 MakeClient = Callable[..., httpx.AsyncClient]
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 SCRIPT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-async def desk(database: Database, make_workspace: Callable[[], Awaitable[WorkspaceId]]) -> Desk:
-    return await busy_desk(database, await make_workspace())
-
-
-@pytest.fixture
-async def enter(desk: Desk, database: Database, make_client: MakeClient) -> Enter:
-    """A browser in which somebody of that role has signed in; `engineer`: whom they are in Intercom."""
-
-    async def made(role: Role, engineer: int | None = None) -> httpx.AsyncClient:
-        async with database.transaction(desk.workspace) as conn:
-            person = await person_of_address(conn, f"{role}@example.com", role.title())
-            await join(conn, ledger(), desk.workspace, person, (role,), NOW)
-            await conn.execute("UPDATE membership SET engineer = %s WHERE person = %s", [engineer, person])
-        cookie = await open_session(database, person, "Firefox, Linux", NOW)
-        return make_client("10.1.2.3", cookies={COOKIE: cookie})
-
-    return made
 
 
 async def asked(database: Database, desk: Desk, kind: str) -> list[tuple[Any, ...]]:

@@ -9,38 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from desk_seed import NOW, Desk, busy_desk, closed
-from steelyard.kit.ids import EngineerId, TeamId, WorkspaceId
-from steelyard.main import ledger
-from steelyard.people.members import join, person_of_address
+from desk_seed import NOW, Desk, closed
+from steelyard.kit.ids import EngineerId, TeamId
 from steelyard.people.permissions import Role
-from steelyard.people.sessions import COOKIE, open_session
 from steelyard.routing.model import Override, Phase, Text
 from steelyard.routing.seen import SeenConversation
 from steelyard.store.database import Database
 
 MakeClient = Callable[..., httpx.AsyncClient]
 Enter = Callable[..., Awaitable[httpx.AsyncClient]]
-
-
-@pytest.fixture
-async def desk(database: Database, make_workspace: Callable[[], Awaitable[WorkspaceId]]) -> Desk:
-    return await busy_desk(database, await make_workspace())
-
-
-@pytest.fixture
-async def enter(desk: Desk, database: Database, make_client: MakeClient) -> Enter:
-    """A browser in which somebody of that role has signed in."""
-
-    async def made(role: Role, engineer: int | None = None) -> httpx.AsyncClient:
-        async with database.transaction(desk.workspace) as conn:
-            person = await person_of_address(conn, f"{role}@example.com", role.title())
-            await join(conn, ledger(), desk.workspace, person, (role,), NOW)
-            await conn.execute("UPDATE membership SET engineer = %s WHERE person = %s", [engineer, person])
-        cookie = await open_session(database, person, "Firefox, Linux", NOW)
-        return make_client("10.1.2.3", cookies={COOKIE: cookie})
-
-    return made
 
 
 async def rows(client: httpx.AsyncClient, query: str = "") -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from desk_seed import Desk, busy_desk
+from desk_seed import Desk
 from served import serving
 from signing_in import Clock, MakeClient
 from steelyard.kit.ids import CellId, WorkspaceId
@@ -27,11 +27,6 @@ MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
 FIRST_LOAD = 120_000
 ENGINEERS, OPEN_EACH = 200, 100
-
-
-@pytest.fixture
-async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
-    return await busy_desk(database, await make_workspace())
 
 
 async def cookie_of(desk: Desk, clock: Clock, role: Role, engineer: int | None = None) -> dict[str, str]:

@@ -10,18 +10,13 @@ import httpx
 import psycopg
 import pytest
 
-from desk_seed import NOW, Desk, busy_desk
+from desk_seed import NOW, Desk
 from steelyard.kit.ids import WorkspaceId
 from steelyard.routing.rows import PORTION, made_of, rows
 from steelyard.store.database import Database
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 HOSTILE = "<img src=x onerror=alert(1)>'\"{{7*7}} %(name)s"
-
-
-@pytest.fixture
-async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
-    return await busy_desk(database, await make_workspace())
 
 
 async def test_without_a_workspace_the_desk_says_what_to_do(client: httpx.AsyncClient) -> None:

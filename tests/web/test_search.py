@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from desk_seed import Desk, busy_desk
+from desk_seed import Desk
 from signing_in import Clock, MakeClient
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.scopes import Scope
@@ -25,11 +25,6 @@ from steelyard.web.search import MOST, Asked, Hit, Searcher
 from steelyard.web.viewer import Viewer
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
-
-
-@pytest.fixture
-async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
-    return await busy_desk(database, await make_workspace())
 
 
 async def found(client: httpx.AsyncClient, words: str, **query: str) -> dict[str, list[list[str]]]:

@@ -12,6 +12,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+EXTENSIONS = "/usr/lib/php/20220829"
+PHP = {"mysqli": "mysql"} | {name: name for name in ("curl", "mbstring", "zip", "gd", "intl")} | {"dom": "xml"}
 # What a test looks for, and the Debian package that brings it. postgresql-15 holds pgbench as well.
 NEEDED = {
     "/usr/bin/chromium": "chromium",
@@ -19,6 +21,16 @@ NEEDED = {
     "/usr/bin/wrk": "wrk",
     "/usr/bin/faketime": "faketime",
     "/usr/sbin/nginx": "nginx",
+    # The hosting that the toolbox works on. clamscan is what scanning is compared with.
+    "/usr/sbin/mariadbd": "mariadb-server",
+    "/usr/bin/php8.2": "php8.2-cli",
+    "/usr/sbin/php-fpm8.2": "php8.2-fpm",
+    **{f"{EXTENSIONS}/{file}.so": f"php8.2-{package}" for file, package in PHP.items()},
+    f"{EXTENSIONS}/redis.so": "php-redis",
+    "/usr/bin/redis-server": "redis-server",
+    "/usr/sbin/sshd": "openssh-server",
+    "/usr/bin/sudo": "sudo",
+    "/usr/bin/clamscan": "clamav",
 }
 # What keeps a package from making a database on port 5432, and any service from being started, as it is installed.
 HOLDING = {

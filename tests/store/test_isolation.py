@@ -39,6 +39,9 @@ CROSSING = {
     "expire_link",
     "expire_api_token",
     "expire_notification",
+    "expire_run",
+    "expire_run_line",
+    "expire_finding",
 }
 VALUES = {
     "text": "'x'",
@@ -197,6 +200,9 @@ async def test_only_the_known_functions_cross(superuser_url: str) -> None:
         "link",
         "api_token",
         "notification",
+        "run",
+        "run_line",
+        "finding",
     }
 
 

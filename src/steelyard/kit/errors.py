@@ -12,7 +12,8 @@ SteelyardError
 ├── ActError             what a person asked for cannot be done
 ├── ReplayError          a decision cannot be replayed, or does not equal its digest
 └── RemoteError          a call of another system did not succeed
-    └── IntercomError    see adapters/intercom/errors.py
+    ├── IntercomError    see adapters/intercom/errors.py
+    └── HostError        see toolbox/reach.py
 """
 
 from typing import ClassVar

@@ -40,6 +40,20 @@ class Permission(StrEnum):
     """API tokens with a part of what oneself may do."""
     CHANGE_TOKENS = "tokens.change"
     """Seeing and revoking everybody's API tokens."""
+    SEE_TOOLBOX = "toolbox.see"
+    """The runbooks, the sites, what was run, and the handbook."""
+    RUN_READS = "runbooks.read"
+    """Running what only reads. Rules by group of sites may allow less; see toolbox/rules.py."""
+    RUN_CHANGES = "runbooks.change"
+    RUN_DESTROYS = "runbooks.destroy"
+    APPROVE = "runbooks.approve"
+    """Allowing somebody else's run that destroys, where the settings ask for two."""
+    CHANGE_SITES = "sites.change"
+    """Adding and removing sites and hosts."""
+    CHANGE_HANDBOOK = "handbook.change"
+    """Writing, importing and checking pages of the handbook."""
+    CHANGE_TOOLBOX = "toolbox.change"
+    """Who may run what on which sites, approval, how long trash is kept."""
 
 
 class Role(StrEnum):
@@ -53,9 +67,9 @@ class Role(StrEnum):
 
 
 _P = Permission
-_READER: Final = frozenset({_P.SEE_DESK, _P.READ_MESSAGES, _P.SEE_PEOPLE, _P.USE_TOKENS})
-_LEAD: Final = _READER | {
-    _P.SET_OWN_AWAY,
+_READER: Final = frozenset({_P.SEE_DESK, _P.READ_MESSAGES, _P.SEE_PEOPLE, _P.USE_TOKENS, _P.SEE_TOOLBOX, _P.RUN_READS})
+_RUNNER: Final = _READER | {_P.SET_OWN_AWAY, _P.RUN_CHANGES, _P.RUN_DESTROYS}
+_LEAD: Final = _RUNNER | {
     _P.MOVE,
     _P.CHANGE_ROTATION,
     _P.SWITCH,
@@ -63,12 +77,15 @@ _LEAD: Final = _READER | {
     _P.SEE_SETTINGS,
     _P.CHANGE_NOTIFICATIONS,
     _P.SEE_AUDIT,
+    _P.APPROVE,
+    _P.CHANGE_HANDBOOK,
+    _P.CHANGE_TOOLBOX,
 }
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.ENGINEER: _READER | {_P.SET_OWN_AWAY},
+    Role.ENGINEER: _RUNNER,
     Role.LEAD: _LEAD,
-    Role.AUTHOR: _READER,
+    Role.AUTHOR: _READER | {_P.CHANGE_HANDBOOK},
     # Operators keep the machines: they see that it works, not what customers write.
     Role.OPERATOR: frozenset(
         {
@@ -80,6 +97,9 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
             _P.SEE_AUDIT,
             _P.USE_TOKENS,
             _P.CHANGE_TOKENS,
+            _P.SEE_TOOLBOX,
+            _P.RUN_READS,
+            _P.CHANGE_SITES,
         }
     ),
     Role.ADMINISTRATOR: frozenset(Permission),

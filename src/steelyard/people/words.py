@@ -33,6 +33,14 @@ PERMISSIONS: Final = {
     _P.CHANGE_PEOPLE: N_("Inviting people and changing their roles"),
     _P.USE_TOKENS: N_("Making API tokens for oneself"),
     _P.CHANGE_TOKENS: N_("Revoking everybody’s API tokens"),
+    _P.SEE_TOOLBOX: N_("Seeing runbooks, sites, runs and the handbook"),
+    _P.RUN_READS: N_("Running what only reads"),
+    _P.RUN_CHANGES: N_("Running what changes a site"),
+    _P.RUN_DESTROYS: N_("Running what destroys"),
+    _P.APPROVE: N_("Approving what somebody else wants to run"),
+    _P.CHANGE_SITES: N_("Adding and removing sites and hosts"),
+    _P.CHANGE_HANDBOOK: N_("Writing the handbook"),
+    _P.CHANGE_TOOLBOX: N_("Saying who may run what on which sites"),
 }
 
 MEMBER_PROBLEMS: Final = {

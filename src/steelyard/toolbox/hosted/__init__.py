@@ -1,0 +1,1 @@
+"""What runs on a customer's host: standard library alone, sent there at the start of a run, gone at its end."""

@@ -72,6 +72,9 @@ class Site:
     host: Host
     group: str = ""
     """Sites of one group share who may do what. Empty: the others."""
+    hints: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What an operator said of its host and of itself where it cannot be found out, such as `php`, `fpm_reload`,
+    `fpm_pools`, `redis`: see docs/reference/hints.md."""
 
 
 class Size(NamedTuple):
@@ -127,8 +130,8 @@ class Step:
     touches: bool = True
     """Whether the live site is different afterwards: before the first that does, nothing has changed."""
     probe: Action | None = None
-    """Asked after a kill whether the step was done: a verb that only reads and answers `{"done": bool}`. Without one the
-    actions are simply done again."""
+    """Asked after a kill whether the step was done: a verb that only reads and answers `{"done": bool}`. Without one
+    the actions are simply done again."""
     always: bool = False
     """Whether it is done even where the run is being cancelled, such as letting go of maintenance."""
 

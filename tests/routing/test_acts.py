@@ -185,6 +185,22 @@ async def test_who_left_meanwhile_is_given_nothing(desk: Desk) -> None:
     assert (conversation.admin, (await desk.stage.known(conversation))[1]) == (owner, owner)
 
 
+async def test_a_move_that_was_made_counts_though_it_ends_as_refused_and_its_webhook_is_lost(
+    desk: Desk, app_url: str
+) -> None:
+    conversation, owner = await given(desk.stage)
+    to = desk.another(owner)
+    asked = await desk.move(conversation, to, owner)
+    with pytest.raises(Killed):
+        await desk.does(asked, intercom=Dying(desk.stage.intercom, "assign"))
+    desk.stage.webhooks = []
+    desk.stage.later(GOOD_FOR / 1_000_000)
+    await work_off(desk.stage, app_url)
+    assert await desk.outcomes() == [("conversation.move_refused", "too_late")]
+    assert conversation.admin == to
+    assert await desk.stage.known(conversation) == (True, to, 1)
+
+
 async def test_nothing_is_done_behind_somebodys_back_later(desk: Desk) -> None:
     conversation, owner = await given(desk.stage)
     asked = await desk.move(conversation, desk.another(owner), owner)

@@ -61,7 +61,8 @@ class World:
     jobs: dict[int, list[Job]] = field(default_factory=dict)
     moves: dict[int, list[Move]] = field(default_factory=dict)
     """They stand before the deliveries of their conversation that have not begun."""
-    lost: set[int] = field(default_factory=set)
+    unread: set[int] = field(default_factory=set)
+    """Conversations that are to be read: a webhook was lost, or no answer told how a move ended."""
     away: set[int] = field(default_factory=set)
     resting: set[int] = field(default_factory=set)
     roster_due: bool = False
@@ -98,12 +99,15 @@ class World:
             self.jobs.setdefault(decision.conversation, []).append(Job(position, decision.winner, decision.team))
 
     def lose(self, which: int) -> None:
-        """A webhook never comes. (What our own jobs put into the inbox is never lost.)"""
+        """A webhook never comes. (What our own jobs put into the inbox is never lost.)
+
+        No reading makes up for the echo of a call of ours: how that ended must tell as much, or have it read.
+        """
         webhooks = [body for body in self.flying if b'"steelyard.' not in body]
         if webhooks:
             body = webhooks[which % len(webhooks)]
             self.flying.remove(body)
-            self.lost |= {each.conversation for each in self.intercom.sent if each.body == body}
+            self.unread |= {each.conversation for each in self.intercom.sent if each.body == body}
             self.roster_due |= b'"admin.' in body
 
     def step(self, which: int, refused: bool) -> None:
@@ -167,6 +171,8 @@ class World:
         elif shown.assignee != move.engineer:
             answer = self.assign(shown, move.engineer)
         self.moves[id].pop(0)
+        if not answer:  # an earlier try may have moved it, and its echo may be lost: the job has it read
+            self.unread.add(id)
         self.flying.append(moved(move.asked, id, move.engineer or 0, outcome, answer, self.intercom.now))
 
     def assign(self, shown: Shown, engineer: int | None) -> dict[str, Any]:
@@ -237,9 +243,9 @@ class World:
                 self.roster_due = False
                 admins = [admin(id, away_mode_enabled=id in self.away) for id in ENGINEERS]
                 self.flying.append(roster(admins, at=self.intercom.now))
-            elif self.core.unsure or self.lost:
+            elif self.core.unsure or self.unread:
                 self.intercom.now += 2
-                asked, self.core.unsure, self.lost = self.core.unsure | self.lost, set(), set()
+                asked, self.core.unsure, self.unread = self.core.unsure | self.unread, set(), set()
                 self.flying += [self.reading(id) for id in sorted(asked)]
             else:
                 return

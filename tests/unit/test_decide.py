@@ -74,6 +74,16 @@ def test_much_longer_lives(steps: list[tuple[Any, ...]]) -> None:
     live(steps)
 
 
+@pytest.mark.parametrize(("to", "owner"), [(3, 3), (None, 2)])
+def test_a_move_that_was_made_counts_though_it_ends_as_refused_and_its_webhook_is_lost(
+    to: int | None, owner: int
+) -> None:
+    delivered = [("arrive", 0, False), ("step", 0, False), ("step", 0, False), ("arrive", 0, False)]
+    world = live([*delivered, ("arrive", 0, False), ("ask", 0, to), ("crash", 0), ("step", 0, True), ("lose", 0)])
+    assert "conversation.move_refused" in [each.fact.kind for each in world.core.ledger]
+    assert known(world.core).owner == owner
+
+
 # A decision on its way
 
 

@@ -27,6 +27,8 @@ from steelyard.store.migrate import prepare
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+pytest_plugins = ["hosting"]  # the host of real servers that the toolbox works on
+
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
 

@@ -15,10 +15,12 @@ CREATE TABLE ssh_key (
     public      text NOT NULL,                    -- as in authorized_keys
     private     text NOT NULL DEFAULT '',         -- sealed; empty once revoked
     certificate text NOT NULL DEFAULT '',         -- OpenSSH, public; empty where there is none
+    certified_until timestamptz,                  -- when the certificate ends; NULL: there is none, or it never does
     created_at  timestamptz NOT NULL,
     revoked_at  timestamptz,
     PRIMARY KEY (workspace, ssh_key)
 );
+CREATE UNIQUE INDEX ssh_key_name ON ssh_key (workspace, name) WHERE revoked_at IS NULL;
 
 CREATE TABLE host (
     workspace  text NOT NULL,
@@ -29,14 +31,17 @@ CREATE TABLE host (
     account    text NOT NULL,                     -- the support account
     host_key   text NOT NULL,                     -- pinned, as in known_hosts: kind and key
     via        bigint,                            -- the host through which it is reached
-    ssh_key    bigint NOT NULL,
+    ssh_key    bigint,                            -- NULL: the worker's own machine
+    local      boolean NOT NULL DEFAULT false,    -- whether it is the worker's own machine, reached without SSH
+    hints      jsonb NOT NULL DEFAULT '{}',       -- what cannot be found out: see docs/reference/hints.md
     facts      jsonb NOT NULL DEFAULT '{}',       -- what was found on it; no secrets
     checked_at timestamptz,
     added_at   timestamptz NOT NULL,
     removed_at timestamptz,
     PRIMARY KEY (workspace, host),
     FOREIGN KEY (workspace, via) REFERENCES host,
-    FOREIGN KEY (workspace, ssh_key) REFERENCES ssh_key
+    FOREIGN KEY (workspace, ssh_key) REFERENCES ssh_key,
+    CHECK (local OR ssh_key IS NOT NULL)
 );
 CREATE UNIQUE INDEX host_name ON host (workspace, name) WHERE removed_at IS NULL;
 
@@ -60,6 +65,7 @@ CREATE TABLE site (
     docroot    text NOT NULL,
     account    text NOT NULL,                     -- whose files they are
     site_group text NOT NULL DEFAULT '',
+    hints      jsonb NOT NULL DEFAULT '{}',       -- these win over its host's
     facts      jsonb NOT NULL DEFAULT '{}',       -- what was found on it; no secrets
     checked_at timestamptz,
     added_at   timestamptz NOT NULL,

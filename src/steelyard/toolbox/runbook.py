@@ -106,5 +106,7 @@ class Runbook:
     topics: tuple[str, ...] = ()
     """Of the policy: conversations about these are offered it."""
     group: Literal["site", "look", "security", "own"] = "site"
+    french: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What its own texts (title, summary, labels) are in French, where no catalog of the product has them."""
     digest: str = ""
     """SHA-256 of its folder, in hexadecimal; filled in where it is loaded."""

@@ -36,10 +36,10 @@ class _Parameter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"[a-z][a-z0-9_]{0,40}\Z")
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,40}$")
     label: str
     label_fr: str = ""
-    kind: str = Field(default="text", pattern=r"(text|choice|switch|number)\Z")
+    kind: str = Field(default="text", pattern="^(text|choice|switch|number)$")
     default: str | int | bool = ""
     help: str = ""
     help_fr: str = ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple, NewType, cast
 
-from steelyard.web.said import Message, Said
+from steelyard.web.said import Message, Millis, Said, Size
 
 SiteId = NewType("SiteId", int)
 HostId = NewType("HostId", int)
@@ -75,18 +75,6 @@ class Site:
     hints: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What an operator said of its host and of itself where it cannot be found out, such as `php`, `fpm_reload`,
     `fpm_pools`, `redis`: see docs/reference/hints.md."""
-
-
-class Size(NamedTuple):
-    """Bytes, written as `110 MB` in the reader's language."""
-
-    bytes: int
-
-
-class Millis(NamedTuple):
-    """Milliseconds, written as `0.35 s` in the reader's language."""
-
-    ms: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from babel.support import Translations
 
 from steelyard.web.said import N_ as N_
 from steelyard.web.said import Message as Message
+from steelyard.web.said import Millis, Size
 from steelyard.web.said import Said as Said
 from steelyard.web.said import term as term
 
@@ -25,6 +26,9 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 
 DOMAIN = "steelyard"
 
+
+UNITS = {"en": ("B", "kB", "MB", "GB", "TB"), "fr": ("o", "ko", "Mo", "Go", "To")}
+"""How languages call bytes by the thousand."""
 
 ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 """The zone that times are written in, for as long as a page is drawn."""
@@ -75,6 +79,37 @@ class Writer:
     def number(self, value: float) -> str:
         """At most two digits after the point: `1,284.5`, `1 284,5`."""
         return format_decimal(value, format="#,##0.##", locale=self.locale)
+
+    def size(self, count: int) -> str:
+        """Bytes in the largest unit that leaves a number of at least 1: `110 MB`, `1,5 Mo`. Of 1000, as disks are."""
+        names = UNITS.get(self.locale.language, UNITS["en"])
+        power = max((p for p in range(len(names)) if abs(count) >= 1000**p), default=0)
+        value = count / 1000**power
+        pattern = "#,##0.#" if value < 10 else "#,##0"
+        return f"{format_decimal(value, format=pattern, locale=self.locale)}\xa0{names[power]}"
+
+    def took(self, ms: float) -> str:
+        """A length of time to the hundredth of a second, to the second from a minute on: `0.35 s`, `2 min 05 s`."""
+        if ms < 59_995:
+            return f"{format_decimal(ms / 1000, format='#,##0.00', locale=self.locale)}\xa0s"
+        minutes, seconds = divmod(round(ms / 1000), 60)
+        return f"{self.number(minutes)}\xa0min {seconds:02}\xa0s"
+
+    def write(self, value: object) -> str:
+        """A value as it stands in a sentence: numbers, sizes, times taken and moments in the reader's way."""
+        match value:
+            case Size():
+                return self.size(value.bytes)
+            case Millis():
+                return self.took(value.ms)
+            case bool():
+                return str(value)
+            case int() | float():
+                return self.number(value)
+            case datetime():
+                return f"{self._write(value, 'd MMMM y, HH:mm')} {zone_name(value)}"
+            case _:
+                return str(value)
 
     def clock(self, at: datetime) -> str:
         """`15:42` in the page's zone."""

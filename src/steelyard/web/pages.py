@@ -163,10 +163,12 @@ def _environment(loader: PrefixLoader, language: str, said: NullTranslations, st
     untyped: Any = environment
     untyped.install_gettext_translations(said, newstyle=True)
     writer = Writer(Locale.parse(language))
-    functions = (writer.number, writer.clock, writer.second, writer.day, writer.date, writer.whole, age)
+    written = (writer.number, writer.size, writer.took, writer.clock, writer.second, writer.day, writer.date)
+    functions = (*written, writer.whole, age)
     untyped.globals.update({function.__name__: function for function in functions})
     untyped.globals.update(static=static, language=language, languages=LANGUAGES, charts=charts, navigation=NAVIGATION)
     untyped.globals.update(term=partial(term, translate=said.gettext), zone_now=_zone_now)
+    untyped.globals.update(say=partial(term, translate=said.gettext, write=writer.write))
     untyped.tests.update(moment=_is_moment, several=_is_several)
     return environment
 

@@ -23,8 +23,21 @@ class Said(NamedTuple):
     values: Mapping[str, object] = {}
 
 
-def term(text: object, translate: Callable[[str], str]) -> str:
-    """`text` as it is drawn: a Message or a Said through `translate`, all else as it is."""
+class Size(NamedTuple):
+    """Bytes, written as `110 MB` in the reader's language."""
+
+    bytes: int
+
+
+class Millis(NamedTuple):
+    """Milliseconds, written as `0.35 s` in the reader's language."""
+
+    ms: float
+
+
+def term(text: object, translate: Callable[[str], str], write: Callable[[object], str] = str) -> str:
+    """`text` as it is drawn: a Message or a Said through `translate`, all else as `write` writes it."""
     if isinstance(text, Said):
-        return term(text.message, translate) % {name: term(each, translate) for name, each in text.values.items()}
-    return translate(text) if isinstance(text, Message) and text else str(text)
+        values = {name: term(each, translate, write) for name, each in text.values.items()}
+        return term(text.message, translate, write) % values
+    return translate(text) if isinstance(text, Message) and text else write(text)

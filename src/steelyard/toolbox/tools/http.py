@@ -1,0 +1,23 @@
+"""Asks a site for a page, from its host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from steelyard.toolbox.model import Action, By, Json
+
+
+def get(
+    url: str,
+    *,
+    to: Sequence[str | int] | None = None,
+    headers: Mapping[str, str] | None = None,
+    contains: str = "",
+    timeout: float = 10.0,
+    by: By = By.SITE,
+) -> Action:
+    """`http.get`: `to` is the address and port to connect to instead of the name's own, as of the hint `http_to`."""
+    args: dict[str, Json] = {"url": url, "contains": contains, "timeout": timeout}
+    if to:
+        args["to"] = list(to)
+    return Action("http.get", args | ({"headers": dict(headers)} if headers else {}), by, timeout + 5.0)

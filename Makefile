@@ -1,11 +1,11 @@
-# make run | test | test-slow | check | bench NAME=ingest | docs: the same lists a laptop and CI run. Each sets up what it misses.
+# make run | test | test-slow | check | bench NAME=ingest | docs | demo-site: the same lists a laptop and CI run. Each sets up what it misses.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= $(CURDIR)/.setup/runtime
 export npm_config_update_notifier := false
 
-.PHONY: setup run test test-slow check bench docs locks clean
+.PHONY: setup run demo-site test test-slow check bench docs locks clean
 
 setup: .setup/dev
 
@@ -21,7 +21,7 @@ setup: .setup/dev
 	@mkdir -p .setup/runtime && chmod 700 .setup/runtime && touch $@
 
 # What tests and checks need on top, with the servers that Debian packages.
-.setup/dev: .setup/run requirements-dev.lock
+.setup/dev: .setup/run requirements-dev.lock tests/setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent
 	$(BIN)/python tests/setup.py
@@ -29,6 +29,10 @@ setup: .setup/dev
 
 run: .setup/run
 	$(BIN)/steelyard demo
+
+# A real WordPress on real servers for the demo: Debian's packages, and WordPress out of an npm package.
+demo-site: .setup/run
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/setup.py hosting
 
 test: .setup/dev
 	$(BIN)/python -m pytest

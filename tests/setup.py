@@ -1,6 +1,7 @@
 """Installs what only tests need from Debian's packages: as root by apt, else says in one line what is missing.
 
-Tests that need what is not there skip and say so; this never fails. No database is made or started on the machine.
+Then it fetches WordPress, by npm, and makes what the demo's host starts from. Tests that need what is not there skip
+and say so; this never fails. No service is started on the machine.
 """
 
 from __future__ import annotations
@@ -8,20 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from steelyard.demo.hosting import HostingError, make_template
+
 EXTENSIONS = "/usr/lib/php/20220829"
-PHP = {"mysqli": "mysql"} | {name: name for name in ("curl", "mbstring", "zip", "gd", "intl")} | {"dom": "xml"}
-# What a test looks for, and the Debian package that brings it. postgresql-15 holds pgbench as well.
-NEEDED = {
-    "/usr/bin/chromium": "chromium",
-    "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
-    "/usr/bin/wrk": "wrk",
-    "/usr/bin/faketime": "faketime",
+PHP = {"mysqli": "mysql", "dom": "xml"} | {name: name for name in ("curl", "mbstring", "zip", "gd", "intl")}
+# What is looked for, and the Debian package that brings it. First the host that the toolbox works on.
+HOSTING = {
     "/usr/sbin/nginx": "nginx",
-    # The hosting that the toolbox works on. clamscan is what scanning is compared with.
     "/usr/sbin/mariadbd": "mariadb-server",
     "/usr/bin/php8.2": "php8.2-cli",
     "/usr/sbin/php-fpm8.2": "php8.2-fpm",
@@ -30,6 +29,14 @@ NEEDED = {
     "/usr/bin/redis-server": "redis-server",
     "/usr/sbin/sshd": "openssh-server",
     "/usr/bin/sudo": "sudo",
+}
+# postgresql-15 holds pgbench as well; clamscan is what scanning is compared with.
+NEEDED = {
+    **HOSTING,
+    "/usr/bin/chromium": "chromium",
+    "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
+    "/usr/bin/wrk": "wrk",
+    "/usr/bin/faketime": "faketime",
     "/usr/bin/clamscan": "clamav",
 }
 # What keeps a package from making a database on port 5432, and any service from being started, as it is installed.
@@ -40,16 +47,26 @@ HOLDING = {
 
 
 def main() -> None:
-    missing = sorted(package for path, package in NEEDED.items() if not Path(path).exists())
-    if not missing:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"Some tests will be skipped. To run them as well: apt install {' '.join(missing)}")
-        return
-    failure = install(missing)
-    left = sorted(package for path, package in NEEDED.items() if not Path(path).exists())
-    if left:
-        print(f"Some tests will be skipped: {' '.join(left)} could not be installed ({failure or 'no reason given'})")
+    """With the argument `hosting` only what the demo's host needs."""
+    needed = HOSTING if sys.argv[1:] == ["hosting"] else NEEDED
+    without = "the demo has no host" if needed is HOSTING else "some tests will be skipped"
+    missing = left_out(needed)
+    if missing and (os.geteuid() != 0 or shutil.which("apt-get") is None):
+        print(f"For now {without}. To change that: apt install {' '.join(missing)}")
+    elif missing:
+        failure = install(missing)
+        if left := left_out(needed):
+            print(f"For now {without}: {' '.join(left)} could not be installed ({failure or 'no reason given'})")
+    if not left_out(HOSTING):
+        try:
+            make_template()
+        except HostingError as error:
+            print(f"For now {without}: {error}")
+
+
+def left_out(needed: dict[str, str]) -> list[str]:
+    """The packages that are not there."""
+    return sorted(package for path, package in needed.items() if not Path(path).exists())
 
 
 def install(packages: list[str]) -> str:

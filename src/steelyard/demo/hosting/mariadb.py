@@ -62,7 +62,13 @@ class MariaDB:
 
     def run(self, statements: str, database: str = "") -> list[list[str]]:
         """Runs SQL as the administrator: the rows of all its results as text (NULL is `NULL`). Raises HostingError."""
-        arguments = ["mariadb", *self.admin_arguments, "--batch", "--skip-column-names", *([database] if database else [])]
+        arguments = [
+            "mariadb",
+            *self.admin_arguments,
+            "--batch",
+            "--skip-column-names",
+            *([database] if database else []),
+        ]
         written = self.owner.run(arguments, given=statements, timeout=600)
         return [line.split("\t") for line in written.splitlines()]
 

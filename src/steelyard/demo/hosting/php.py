@@ -1,11 +1,11 @@
 """A PHP of its own: command line and FPM with their own settings and extensions, laid out as Debian's.
 
-    php/
-    ├── extensions/              what could be loaded: links to Debian's, without those a test installs
-    ├── mods-available/          one file for each extension
-    ├── cli/{php.ini,conf.d/}    conf.d holds links to mods-available: what is loaded
-    ├── fpm/{php.ini,conf.d/,php-fpm.conf,pool.d/shop.conf}
-    └── bin/{php,php8.2}         starts the real one with the settings of cli/
+php/
+├── extensions/              what could be loaded: links to Debian's, without those a test installs
+├── mods-available/          one file for each extension
+├── cli/{php.ini,conf.d/}    conf.d holds links to mods-available: what is loaded
+├── fpm/{php.ini,conf.d/,php-fpm.conf,pool.d/shop.conf}
+└── bin/{php,php8.2}         starts the real one with the settings of cli/
 """
 
 from __future__ import annotations

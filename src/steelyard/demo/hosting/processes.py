@@ -37,7 +37,7 @@ class Owner:
 
     @classmethod
     def find(cls) -> Owner:
-        """As root the system user is made when missing, with a shell and a home. Raises HostingError if it cannot be."""
+        """As root a system user, made when missing, with shell and home. Raises HostingError if it cannot be."""
         if os.geteuid() != 0:
             entry = pwd.getpwuid(os.geteuid())
             return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, changes=False)

@@ -189,7 +189,7 @@ def _fill_schema(site: Site) -> None:
     told = site.hosting.template.sql.replace(ADDRESS, site.url)
     told = re.sub(r"`wp_(?=\w+`)", f"`{site.prefix}", told)
     site.sql(
-        f"{told}\n"
+        f"{told}\n"  # noqa: S608 - names of ours
         f"UPDATE `{site.prefix}options` SET option_name = '{site.prefix}user_roles'"
         " WHERE option_name = 'wp_user_roles';"
         f"UPDATE `{site.prefix}usermeta` SET meta_key = CONCAT('{site.prefix}', SUBSTR(meta_key, 4))"

@@ -18,7 +18,7 @@ from pathlib import Path
 from steelyard.demo.hosting.mariadb import MariaDB, make_empty
 from steelyard.demo.hosting.php import PHP
 from steelyard.demo.hosting.processes import Owner, found
-from steelyard.demo.hosting.wordpress import SETUP, WordPress, locked, prepare, prepared
+from steelyard.demo.hosting.wordpress import SETUP, WordPress, fetched, locked, prepare
 
 ADDRESS = "http://template.invalid"
 ADMINISTRATOR = "shopkeeper"
@@ -48,9 +48,9 @@ class Template:
         return (self.folder / "password").read_text("ascii")
 
 
-def find_template(setup: Path = SETUP) -> Template | None:
+def prepared(setup: Path = SETUP) -> Template | None:
     """The template that was made, with WordPress; None where one is not there."""
-    wordpress, folder = prepared(setup), setup / "hosting"
+    wordpress, folder = fetched(setup), setup / "hosting"
     return Template(folder, wordpress) if wordpress is not None and folder.is_dir() else None
 
 
@@ -58,7 +58,7 @@ def make_template(setup: Path = SETUP) -> Template:
     """The template, made with WordPress when it is missing; once however many call. Raises HostingError."""
     wordpress = prepare(setup)
     with locked(setup / "hosting.lock"):
-        if (made := find_template(setup)) is not None:
+        if (made := prepared(setup)) is not None:
             return made
         owner = Owner.find()
         with tempfile.TemporaryDirectory(prefix="steelyard-template-") as name:
@@ -98,7 +98,7 @@ def _install(template: Path, scratch: Path, wordpress: WordPress, owner: Owner) 
 
 
 def lay_wp_cli(wordpress: WordPress, folder: Path, owner: Owner) -> Path:
-    """Puts WP-CLI into `folder`, beside and never above a docroot: else WordPress takes the way between for its path."""
+    """Puts WP-CLI beside, never above, a docroot: WordPress would take the way between for its address's path."""
     return owner.give(Path(shutil.copy(wordpress.wp_cli, owner.make_folder(folder / "wp-cli"))))
 
 

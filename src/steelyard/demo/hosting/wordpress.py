@@ -76,17 +76,17 @@ class WordPress:
         return self.folder / f"wordpress-{VERSION}-en_US.zip"
 
 
-def prepared(setup: Path = SETUP) -> WordPress | None:
+def fetched(setup: Path = SETUP) -> WordPress | None:
     """What an earlier `prepare` made, if there is one."""
     made = WordPress(setup / "wordpress")
     return made if made.folder.is_dir() else None
 
 
 def prepare(setup: Path = SETUP) -> WordPress:
-    """Fetches (by npm, 67 MB) and checks WordPress and WP-CLI, once however many call. Raises HostingError if it fails."""
+    """Fetches (by npm, 67 MB) and checks WordPress and WP-CLI, once however many call. Raises HostingError."""
     setup.mkdir(parents=True, exist_ok=True)
     with locked(setup / "wordpress.lock"):
-        if (made := prepared(setup)) is not None:
+        if (made := fetched(setup)) is not None:
             return made
         with tempfile.TemporaryDirectory(prefix="wordpress-", dir=setup) as scratch:
             package = _fetch(Path(scratch))

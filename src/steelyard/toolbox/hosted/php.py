@@ -1,0 +1,207 @@
+"""Which PHP serves a site, and what it loaded: PHP-FPM and the command line of the same version.
+
+What runs is asked wherever the account may ask: the pool over its own socket. Else its settings are read the way it
+reads them. Nothing in the account's PATH is trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import Any
+
+from steelyard.toolbox.hosted.fastcgi import ask
+from steelyard.toolbox.hosted.here import Failed, Here
+from steelyard.toolbox.hosted.php_pools import Pool, pool_of
+
+ALIASES = {"zend opcache": "opcache", "ioncube loader": "ioncube", "the ioncube php loader": "ioncube"}
+"""What extensions call themselves, in small letters, and what everyone calls them."""
+
+_MARK = b"@steelyard@"
+SCRIPT = b"""<?php
+$told = '';
+if (function_exists('phpinfo')) {
+    ob_start();
+    phpinfo(INFO_GENERAL);
+    $told = html_entity_decode(strip_tags(str_replace('</td><td class="v">', ' => ', ob_get_clean())));
+}
+$find = fn($what) => preg_match('~' . $what . '~', $told, $hit) ? trim($hit[1]) : '';
+echo "\\n@steelyard@", json_encode([
+    'version' => PHP_VERSION,
+    'zts' => (bool) PHP_ZTS,
+    'api' => $find('PHP Extension Build\\s*=> API(\\d+)'),
+    'arch' => function_exists('php_uname') ? php_uname('m') : '',
+    'extension_dir' => ini_get('extension_dir'),
+    'ini' => (string) php_ini_loaded_file(),
+    'scan' => $find('Scan this dir for additional .ini files\\s*=> ([^\\n]*)'),
+    'extensions' => array_merge(get_loaded_extensions(), get_loaded_extensions(true)),
+    'validate' => (bool) ini_get('opcache.enable') ? (bool) ini_get('opcache.validate_timestamps') : true,
+], JSON_INVALID_UTF8_SUBSTITUTE), "\\n";
+"""
+
+
+def read(here: Here, args: dict[str, Any]) -> Any:
+    """`php.read`: the PHP of the site in `docroot`, whose files are `account`'s, as `hints` of its operator help.
+
+    Answers `version` ("8.2"), `full` ("8.2.36"), `cli` (path), `api` (of extensions), `zts`, `arch`, `extension_dir`,
+    `ini` and `settings` (the folders of .ini files and the php.ini of `cli` and `fpm`), `extensions` (in small letters,
+    of `cli` and `fpm`), `writes` (whether this account may write to these folders), `validate` (whether changed PHP
+    files are noticed), `fpm`: None without one, else `pool`, `socket`, `unit`, `asked` ("running", or "settings" where
+    its socket is closed to the account), `reload` and `check` (`argv` and who does it). Raises Failed `missing`.
+    """
+    hints: dict[str, Any] = args.get("hints") or {}
+    pool = pool_of(here, args["docroot"], args["account"], hints)
+    cli = _cli(here, pool, hints)
+    near = _told(here.run([cli], stdin=SCRIPT).out)
+    if near is None:
+        raise Failed("bad_output", f"{cli} does not say what it is: start it by hand and look at what it writes")
+    version = _short(near["version"])
+    fpm = _fpm(here, pool, near, hints) if pool is not None else None
+    folders = {"cli": _scan(hints, "cli", near, version), "fpm": _scan(hints, "fpm", fpm, version) if fpm else ""}
+    return {
+        "version": version,
+        "full": near["version"],
+        "cli": cli,
+        "api": near["api"] or _number(near["extension_dir"]),
+        "zts": near["zts"],
+        "arch": near["arch"],
+        "extension_dir": near["extension_dir"],
+        "ini": folders,
+        "settings": {"cli": near["ini"], "fpm": fpm["ini"] if fpm else ""},
+        "extensions": {"cli": names(near), "fpm": names(fpm) if fpm else []},
+        "writes": {kind: bool(folder) and writable(here, folder) for kind, folder in folders.items()},
+        "validate": bool(fpm["validate"]) if fpm else True,
+        "fpm": _way_to(pool, fpm, version, hints) if pool is not None and fpm else None,
+    }
+
+
+def loaded(here: Here, args: dict[str, Any]) -> Any:
+    """`php.loaded`: whether `extensions` are loaded now. Args also as of `php.read`.
+
+    Answers `cli` and `fpm`: whether all of them are; `fpm` is true without one.
+    """
+    found = read(here, args)
+    wanted = set(args["extensions"])
+    fpm = found["fpm"] is None or wanted <= set(found["extensions"]["fpm"])
+    return {"cli": wanted <= set(found["extensions"]["cli"]), "fpm": fpm}
+
+
+def forget(here: Here, args: dict[str, Any]) -> Any:
+    """`php.forget`: has FPM read `paths` again that it may hold compiled, without a reload. Args: `socket`, `paths`.
+
+    Answers `forgot`: whether it could be asked to. A pool that is closed to the account notices by itself.
+    """
+    if not here.near or not args.get("socket"):
+        return {"forgot": False}
+    script = f"{here.work}/forget.php"
+    listed = json.dumps(json.dumps(args["paths"]))  # a PHP text in double quotes, but for what $ means there
+    code = (
+        f"<?php foreach (json_decode({listed.replace('$', chr(92) + '$')}) as $path) {{"
+        " function_exists('opcache_invalidate') && opcache_invalidate($path, true); }\n"
+        "echo '@steelyard@1';"
+    )
+    here.write(script, code.encode(), 0o644)
+    try:
+        return {"forgot": _MARK in ask(args["socket"], script)}
+    except OSError:
+        return {"forgot": False}
+    finally:
+        here.remove(script)
+
+
+def names(told: dict[str, Any]) -> list[str]:
+    """The extensions of what a PHP told, sorted, as everyone calls them."""
+    lower: set[str] = {str(each).lower() for each in told["extensions"]}
+    return sorted({ALIASES.get(each, each) for each in lower})
+
+
+def writable(here: Here, folder: str) -> bool:
+    """Whether this account may make files in a folder."""
+    return here.run(["test", "-w", folder]).status == 0
+
+
+def _cli(here: Here, pool: Pool | None, hints: dict[str, Any]) -> str:
+    wanted = [hints["php"]] if hints.get("php") else [f"/usr/bin/php{pool.version}"] if pool and pool.version else []
+    for path in [*wanted, *([] if wanted else ["/usr/bin/php", "/usr/local/bin/php"])]:
+        if here.stat(path) is not None:
+            return path
+    which = wanted[0] if wanted else "/usr/bin/php"
+    raise Failed(
+        "missing", f"There is no {which}: install PHP's command line (php-cli), or say where it is in the hints"
+    )
+
+
+def _fpm(here: Here, pool: Pool, near: dict[str, Any], hints: dict[str, Any]) -> dict[str, Any] | None:
+    """What the pool says of itself; else what its settings say. None where neither can be found."""
+    if here.near:
+        script = f"{here.work}/asked.php"
+        here.write(script, SCRIPT, 0o644)
+        try:
+            told = _told(ask(pool.listen, script))
+            if told is not None:
+                return {**told, "asked": "running"}
+        except OSError:
+            pass
+        finally:
+            with contextlib.suppress(Failed):
+                here.remove(script)
+    version = pool.version or _short(near["version"])
+    scan = _scan(hints, "fpm", {"scan": ""}, version)
+    program = f"/usr/sbin/php-fpm{version}"
+    if here.stat(program) is None or here.stat(scan) is None:
+        return None
+    listed = here.run([program, "-m"], env={"PHP_INI_SCAN_DIR": scan}).out.decode("utf-8", "replace")
+    loaded = [line.strip() for line in listed.splitlines() if line.strip() and not line.startswith("[")]
+    return {**near, "ini": "", "scan": scan, "extensions": loaded, "validate": True, "asked": "settings"}
+
+
+def _scan(hints: dict[str, Any], kind: str, told: dict[str, Any], version: str) -> str:
+    """The folder whose .ini files come last, with what is said of it in the hints first."""
+    hinted = _mapping(hints, "php_ini").get(kind, "")
+    known = [each for each in str(told["scan"]).split(":") if each.startswith("/")]
+    return hinted or (known[-1] if known else f"/etc/php/{version}/{kind}/conf.d")
+
+
+def _way_to(pool: Pool, told: dict[str, Any], version: str, hints: dict[str, Any]) -> dict[str, Any]:
+    unit = f"php{version}-fpm"
+    return {
+        "pool": pool.name,
+        "socket": pool.listen,
+        "unit": unit,
+        "asked": told["asked"],
+        "reload": hints.get("fpm_reload") or {"argv": ["/usr/bin/systemctl", "reload", unit], "by": "root"},
+        "check": _check(hints) or {"argv": [f"/usr/sbin/php-fpm{version}", "-t"], "by": "root"},
+    }
+
+
+def _check(hints: dict[str, Any]) -> Any:
+    """The hint `fpm_check`: an argv, done by who reloads, or one that says by whom."""
+    check: Any = hints.get("fpm_check")
+    return {"argv": check, "by": _mapping(hints, "fpm_reload").get("by", "root")} if isinstance(check, list) else check
+
+
+def _told(written: bytes) -> dict[str, Any] | None:
+    """What SCRIPT wrote, after whatever the settings of this PHP make it write before."""
+    _, mark, after = written.rpartition(_MARK)
+    try:
+        told: Any = json.loads(after.decode("utf-8", "replace").split("\n", 1)[0]) if mark else None
+        return told if isinstance(told["version"], str) else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _mapping(hints: dict[str, Any], name: str) -> dict[str, Any]:
+    return hints.get(name) or {}
+
+
+def _short(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _number(folder: str) -> str:
+    found = re.search(r"\d{8}", folder)
+    return found.group() if found else ""
+
+
+VERBS = {"php.read": read, "php.loaded": loaded, "php.forget": forget}

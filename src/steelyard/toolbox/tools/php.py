@@ -1,0 +1,49 @@
+"""The site's PHP: what is read of it, and FPM's reload. Pure."""
+
+from __future__ import annotations
+
+from steelyard.toolbox.model import Action, By, Json, Site
+from steelyard.toolbox.runbook import Facts
+
+PHP = "php"
+"""Where runbooks keep the facts of `read`."""
+
+
+def read(site: Site) -> Action:
+    """Which PHP serves the site, and what it loaded: see `php.read` of hosted/php.py for the answer."""
+    return Action("php.read", _asked(site))
+
+
+def loaded(site: Site, extensions: list[str]) -> Action:
+    """Whether PHP has these extensions now: `{"cli": bool, "fpm": bool}`."""
+    return Action("php.loaded", {**_asked(site), "extensions": extensions})
+
+
+def reload(facts: Facts) -> Action | None:
+    """Has FPM start anew without losing a request, from the facts that `read` brought; None where there is no FPM.
+
+    All pools of this PHP on the host are reloaded. It returns before the new processes serve.
+    """
+    return _of_fpm(facts, "reload")
+
+
+def check(facts: Facts) -> Action | None:
+    """Tests FPM's settings as it would read them; None where there is no FPM."""
+    return _of_fpm(facts, "check")
+
+
+def forget(facts: Facts, paths: list[str]) -> Action | None:
+    """Has FPM read these PHP files again at once, without a reload; None where there is no FPM."""
+    fpm = facts[PHP]["fpm"]
+    return Action("php.forget", {"socket": fpm["socket"], "paths": paths}) if fpm else None
+
+
+def _of_fpm(facts: Facts, what: str) -> Action | None:
+    fpm: Json = facts[PHP]["fpm"]
+    if not fpm:
+        return None
+    return Action("run", {"argv": list(fpm[what]["argv"])}, By(fpm[what]["by"]), timeout=30.0)
+
+
+def _asked(site: Site) -> dict[str, Json]:
+    return {"docroot": site.docroot, "account": site.account, "hints": dict(site.hints)}

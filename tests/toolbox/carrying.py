@@ -1,0 +1,190 @@
+"""Does actions on the host of the tests as the engine does, each verb in a process of the site's user."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import steelyard
+from steelyard.demo.hosting import Hosting, Site
+from steelyard.toolbox import model
+from steelyard.toolbox.model import Action, By, Host, HostId, Plan, Secret, SiteId, Token
+from steelyard.toolbox.runbook import Asked, Left, Runbook
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+_CHILD = """
+import importlib, json, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+from steelyard.toolbox import hosted
+from steelyard.toolbox.hosted.here import Failed, Here, Place
+asked = json.load(sys.stdin)
+verbs, resources = {}, {}
+for found in pkgutil.iter_modules(hosted.__path__):
+    module = importlib.import_module("steelyard.toolbox.hosted." + found.name)
+    verbs.update(getattr(module, "VERBS", {}))
+    for name in getattr(module, "FILES", ()):
+        resources[name] = open(hosted.__path__[0] + "/" + name, "rb").read()
+place = Place(asked["account"], asked["home"], asked["home"] + "/.steelyard", asked["token"], resources)
+def said(told):
+    print(json.dumps(told), file=sys.stderr)
+if asked.get("kill"):  # dies at a primitive, as kill -9 would have it
+    import os
+    name, count = asked["kill"]
+    original = getattr(Here, name)
+    def dying(self, *args, **kept):
+        asked["kill"][1] -= 1
+        if asked["kill"][1] < 0:
+            os._exit(9)
+        return original(self, *args, **kept)
+    setattr(Here, name, dying)
+try:
+    print(json.dumps({"answer": verbs[asked["verb"]](Here(place, said), asked["args"])}))
+except Failed as failed:
+    print(json.dumps({"code": failed.code, "message": failed.message}))
+"""
+
+
+class VerbFailed(Exception):
+    """What a verb said: `code`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class Killed(Exception):
+    """The process of a verb was ended on purpose."""
+
+
+class Carrying:
+    """One run at a site. `given`: secrets by name."""
+
+    def __init__(self, hosting: Hosting, given: Mapping[str, str] | None = None, token: str = "0a1b2c3d") -> None:
+        self.hosting, self.token = hosting, Token(token)
+        self.secrets = dict(given or {})
+        self.said: list[Any] = []
+        self.by_root: list[list[str]] = []
+        self.kill: tuple[str, int] | None = None
+        """After how many calls of which primitive the next verb dies."""
+
+    def do(self, action: Action) -> Any:
+        """The verb's answer. Raises VerbFailed. What root would do is noted; it is not done."""
+        if action.by is By.ROOT:
+            self.by_root.append(list(action.args["argv"]))
+            return {"status": 0, "out": "", "err": ""}
+        home = str(self.hosting.folder / "home")
+        asked = {"verb": action.verb, "args": self._resolved(action.args), "token": self.token, "home": home}
+        asked |= {"account": self.hosting.owner.name, "kill": self.kill}
+        return _child(self.hosting, asked, self.said)
+
+    def _resolved(self, value: Any) -> Any:
+        if isinstance(value, Secret):
+            return self.secrets.setdefault(value.name, secrets.token_hex(value.length // 2))
+        if isinstance(value, Mapping):
+            return {key: self._resolved(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._resolved(each) for each in value]
+        return model.encode(value)
+
+    def facts(self, reads: Any) -> dict[str, Any]:
+        return {each.into: json.loads(json.dumps(self.do(each.action))) for each in reads}
+
+    def plan(self, runbook: Runbook, asked: Asked) -> Plan:
+        return stored(runbook.plan(asked, self.facts(runbook.reads(asked))))
+
+    def carry_out(self, plan: Plan) -> None:
+        for step in plan.steps:
+            for action in step.actions:
+                self.do(action)
+
+    def prove(self, plan: Plan) -> list[str]:
+        """What checks do not find as they expect."""
+        return [check.says.message for check in plan.checks if not self._holds(check)]
+
+    def _holds(self, check: model.Check) -> bool:
+        import time
+
+        for _ in range(check.tries):
+            answer = self.do(check.action)
+            if all(matches(answer.get(key), wanted) for key, wanted in check.expects.items()):
+                return True
+            time.sleep(0.2)
+        return False
+
+    def undo(self, runbook: Runbook, asked: Asked, plan: Plan) -> Plan:
+        left = Left(asked.site, asked.values, asked.token, asked.now, plan.keeps)
+        assert runbook.undo is not None
+        assert runbook.undo_reads is not None
+        back = stored(runbook.undo(left, self.facts(runbook.undo_reads(left))))
+        self.carry_out(back)
+        return back
+
+
+def matches(answer: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list | tuple):
+        return answer in wanted
+    if isinstance(wanted, str) and wanted.startswith("~"):
+        return wanted[1:] in str(answer)
+    return answer == wanted
+
+
+def stored(plan: Plan) -> Plan:
+    """As it comes back from where it is kept: its actions went through JSON."""
+    model.encode(plan.keeps)
+    json.dumps([model.encode(step.actions) for step in plan.steps])
+    json.dumps([[model.encode(check.action), model.encode(check.expects)] for check in plan.checks])
+    json.dumps([model.encode([row.label, row.value]) for row in plan.concerns])
+    for said in (*plan.warnings, *plan.left, *(each for step in plan.steps for each in (step.title, step.says))):
+        assert said.message % said.values  # every place has its value
+    plan.digest()
+    return plan
+
+
+def asked_for(site: Site, hints: Mapping[str, Any], values: Mapping[str, Any], token: str = "0a1b2c3d") -> Asked:
+    owner = site.hosting.owner.name
+    host = Host(HostId(1), "tests", "127.0.0.1", 22, owner)
+    of = model.Site(SiteId(1), site.name, site.url, str(site.docroot), owner, host, "", dict(hints))
+    return Asked(of, values, Token(token), NOW)
+
+
+def hints_of(hosting: Hosting) -> dict[str, Any]:
+    """What an operator says of the host of the tests."""
+    php, redis = hosting.php, hosting.redis
+    return {
+        "php": str(php.binary),
+        "php_ini": {kind: str(php.folder / kind / "conf.d") for kind in ("cli", "fpm")},
+        "fpm_pools": str(php.folder / "fpm/pool.d"),
+        "fpm_reload": {"argv": php.reload_command, "by": "site"},
+        "fpm_check": {
+            "argv": [
+                "/usr/sbin/php-fpm8.2",
+                "-t",
+                "-c",
+                str(php.folder / "fpm/php.ini"),
+                "-y",
+                str(php.folder / "fpm/php-fpm.conf"),
+            ],
+            "by": "site",
+        },
+        "redis": {"host": "127.0.0.1", "port": redis.port, "admin": "admin"},
+        "http_to": ["127.0.0.1", hosting.nginx.port],
+    }
+
+
+def _child(hosting: Hosting, asked: dict[str, Any], said: list[Any]) -> Any:
+    package = Path(steelyard.__file__).parent
+    argv = [*hosting.owner.command(["/usr/bin/python3", "-I", "-c", _CHILD, str(package.parent)])]
+    done = subprocess.run(argv, input=json.dumps(asked), capture_output=True, text=True, timeout=120, cwd="/")
+    if done.returncode == 9:
+        raise Killed
+    assert done.returncode == 0, done.stderr
+    said += [json.loads(line) for line in done.stderr.splitlines()]
+    answer = json.loads(done.stdout)
+    if "code" in answer:
+        raise VerbFailed(answer["code"], answer["message"])
+    return answer["answer"]

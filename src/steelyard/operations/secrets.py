@@ -26,6 +26,7 @@ from steelyard.store.keys import (
     number_of,
     read_keys,
 )
+from steelyard.toolbox.keys import place_of, read_sealed_keys, write_sealed_key
 
 NAMES = (WEB, WORKER)
 
@@ -82,9 +83,11 @@ async def key_files(database: Database, folder: Path) -> list[KeyFile]:
         async with database.transaction(workspace) as conn:
             sealed = await read_sealed(conn, workspace)
             addresses = await read_addresses(conn, workspace)
+            signing_in = await read_sealed_keys(conn)
         for name, value, place in zip(NAMES, sealed or (), places, strict=False):
             stored[name].append((value, place))
         stored[WEB] += [(value, sealed_at(workspace, number)) for number, value in addresses.items()]
+        stored[WORKER] += [(value, place_of(workspace, key)) for key, value in signing_in.items()]
     return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
@@ -177,7 +180,7 @@ async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFile
 async def _seal_anew(database: Database, workspace: WorkspaceId, keys: Mapping[str, Keys]) -> int:
     places = (secret_place(workspace), token_place(workspace))
     async with database.transaction(workspace) as conn:
-        told = await _seal_addresses(conn, workspace, keys[WEB])
+        told = await _seal_addresses(conn, workspace, keys[WEB]) + await _seal_ssh_keys(conn, workspace, keys[WORKER])
         stored = await read_sealed(conn, workspace, hold=True)
         if stored is None:
             return told
@@ -195,6 +198,17 @@ async def _seal_addresses(conn: Connection, workspace: WorkspaceId, keys: Keys) 
         new = _anew(keys, old, sealed_at(workspace, number))
         if new != old:
             await write_address(conn, workspace, number, new)
+            sealed += 1
+    return sealed
+
+
+async def _seal_ssh_keys(conn: Connection, workspace: WorkspaceId, keys: Keys) -> int:
+    """Those with which workers sign in on hosts; how many were sealed anew."""
+    sealed = 0
+    for number, old in (await read_sealed_keys(conn, hold=True)).items():
+        new = _anew(keys, old, place_of(workspace, number))
+        if new != old:
+            await write_sealed_key(conn, number, new)
             sealed += 1
     return sealed
 

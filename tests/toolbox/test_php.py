@@ -29,7 +29,7 @@ def own_extension(hosting: Hosting) -> Iterator[None]:
 
 def test_the_pool_that_serves_the_site_is_found_and_asked(carrying: Carrying, wordpress: Site) -> None:
     hosting = wordpress.hosting
-    found = carrying.do(php.read(asked_for(wordpress, hints_of(hosting), {}).site))
+    found = carrying.do(php.read(asked_for(wordpress, hints_of(hosting), {}).site).action)
     assert (found["version"], found["api"], found["zts"], found["arch"]) == ("8.2", "20220829", False, "x86_64")
     assert found["cli"] == str(hosting.php.binary)
     assert found["fpm"]["socket"] == str(hosting.php.socket)
@@ -46,7 +46,7 @@ def test_what_runs_counts_and_not_what_its_settings_say_by_now(
 ) -> None:
     site = asked_for(wordpress, hints_of(wordpress.hosting), {}).site
     assert carrying.do(php.loaded(site, ["redis"])) == {"cli": True, "fpm": False}
-    action = php.reload({"php": carrying.do(php.read(site))})
+    action = php.reload({"php": carrying.do(php.read(site).action)})
     assert action is not None
     assert action.by is By.SITE
     carrying.do(action)

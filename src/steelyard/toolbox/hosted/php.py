@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 from steelyard.toolbox.hosted.fastcgi import ask
 from steelyard.toolbox.hosted.here import Failed, Here
@@ -178,7 +178,8 @@ def _way_to(pool: Pool, told: dict[str, Any], version: str, hints: dict[str, Any
 def _check(hints: dict[str, Any]) -> Any:
     """The hint `fpm_check`: an argv, done by who reloads, or one that says by whom."""
     check: Any = hints.get("fpm_check")
-    return {"argv": check, "by": _mapping(hints, "fpm_reload").get("by", "root")} if isinstance(check, list) else check
+    by = _mapping(hints, "fpm_reload").get("by", "root")
+    return cast("Any", {"argv": check, "by": by} if isinstance(check, list) else check)
 
 
 def _told(written: bytes) -> dict[str, Any] | None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from steelyard.toolbox.model import Action, By, Json, Site
-from steelyard.toolbox.runbook import Facts
-
-PHP = "php"
-"""Where runbooks keep the facts of `read`."""
+from steelyard.toolbox.runbook import Facts, Read
 
 
-def read(site: Site) -> Action:
-    """Which PHP serves the site, and what it loaded: see `php.read` of hosted/php.py for the answer."""
-    return Action("php.read", _asked(site))
+def read(site: Site) -> Read:
+    """Reads which PHP serves `site` and what it loaded, into `php`: see `steelyard.toolbox.hosted.php.read`."""
+    return Read("php", Action("php.read", _asked(site)))
 
 
 def loaded(site: Site, extensions: list[str]) -> Action:
@@ -34,12 +31,12 @@ def check(facts: Facts) -> Action | None:
 
 def forget(facts: Facts, paths: list[str]) -> Action | None:
     """Has FPM read these PHP files again at once, without a reload; None where there is no FPM."""
-    fpm = facts[PHP]["fpm"]
+    fpm = facts["php"]["fpm"]
     return Action("php.forget", {"socket": fpm["socket"], "paths": paths}) if fpm else None
 
 
 def _of_fpm(facts: Facts, what: str) -> Action | None:
-    fpm: Json = facts[PHP]["fpm"]
+    fpm: Json = facts["php"]["fpm"]
     if not fpm:
         return None
     return Action("run", {"argv": list(fpm[what]["argv"])}, By(fpm[what]["by"]), timeout=30.0)

@@ -1,0 +1,27 @@
+"""What tests of the toolbox share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from steelyard.toolbox.hosted.here import Here, Place
+
+HOSTED = resources.files("steelyard.toolbox.hosted")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Callable[..., Here]:
+    """Makes what one call of a verb is given, on this machine as who runs the tests. The run's token may be chosen."""
+    tokens = count(0x10000000)
+    scripts = {f"php/{each.name}": each.read_bytes() for each in HOSTED.joinpath("php").iterdir()}
+
+    def make(token: str | None = None) -> Here:
+        base = str(tmp_path / "runs")
+        return Here(Place("tester", str(tmp_path), base, token or f"{next(tokens):08x}", scripts), lambda _: None)
+
+    return make

@@ -63,7 +63,7 @@ def fill(superuser_url: str, workspace: str) -> None:
         for table in OF_WORKSPACE:
             columns = conn.execute(
                 "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s"
-                " AND table_schema = 'public' AND is_identity = 'NO' AND is_nullable = 'NO'",
+                " AND table_schema = 'public' AND is_identity = 'NO' AND is_nullable = 'NO' AND is_generated = 'NEVER'",
                 [table],
             ).fetchall()
             values = [

@@ -133,6 +133,7 @@ TABLES = (
     ),
     Table("scan_memory", _W, None, "what the last scan of a site saw, for the next one; goes with its site"),
     Table("handbook_page", _W, None, "the team's own documentation"),
+    Table("sealing_key", _C, None, "the public half of the workers' key, with which everybody seals for them"),
     Table("slot", _C, None, "what WordPress, plugins and themes are made of, loaded by operators"),
     Table("rule_pack", _C, None, "rules of scans, loaded by operators"),
     Table("person", _C, None, "who may sign in: address, name and preferences, until they are erased"),

@@ -1,6 +1,15 @@
 -- The toolbox: hosts and sites, runs with their steps and what they said, core slots, findings, the handbook.
 -- Runs as the owner. {app} and {cell} are the names of the application's role and of the role that crosses workspaces.
 
+-- Also what was done by the command line.
+DROP INDEX ledger_audit;
+CREATE INDEX ledger_audit ON ledger (workspace, position) WHERE person IS NOT NULL OR kind LIKE 'person.%'
+    OR kind LIKE 'run.%' OR kind LIKE 'site.%' OR kind LIKE 'host.%' OR kind LIKE 'toolbox.%' OR kind LIKE 'handbook.%'
+    OR kind IN ('token.made', 'token.revoked', 'settings.changed', 'notification.changed', 'policy.adopted',
+                'routing.switched', 'engineer.rotation_changed', 'engineer.away_asked', 'engineer.away_refused',
+                'conversation.move_asked', 'conversation.moved', 'conversation.move_overtaken',
+                'conversation.move_refused', 'aside.retried', 'conversation.read_asked', 'reading.asked');
+
 -- What people choose for a workspace.
 ALTER TABLE workspace
     ADD COLUMN approve_destroys boolean NOT NULL DEFAULT false, -- whether what destroys needs a second person
@@ -94,7 +103,10 @@ CREATE TABLE batch (
     most_failures integer NOT NULL,               -- after so many failed runs the rest is not begun
     person     bigint,
     asked_at   timestamptz NOT NULL,
-    stopped_at timestamptz,
+    confirmed_at timestamptz,
+    approver   bigint,
+    approved_at timestamptz,
+    stopped_at timestamptz,                       -- since when no further run of it is begun
     PRIMARY KEY (workspace, batch)
 );
 
@@ -110,6 +122,7 @@ CREATE TABLE run (
     batch      bigint,
     undoes     bigint,                            -- the run that it puts back
     params     jsonb NOT NULL,
+    sealed     jsonb NOT NULL DEFAULT '{}',       -- secret parameters, sealed for workers; empty once it ended
     state      text NOT NULL,                     -- see toolbox/states.py
     reason     jsonb,                             -- why it is in that state, as a saying with its code
     person     bigint,                            -- who asked; NULL: the command line, or this machine
@@ -161,6 +174,7 @@ CREATE TABLE run_step (
     outcome    text NOT NULL DEFAULT '',          -- done, found (done before a kill), failed or left_out
     took_ms    integer,
     result     jsonb,                             -- what it answered, shortened; no secrets
+    progress   jsonb,                             -- how far it is: done, total, of what
     PRIMARY KEY (workspace, run, step),
     FOREIGN KEY (workspace, run) REFERENCES run ON DELETE CASCADE
 );
@@ -216,21 +230,37 @@ CREATE TABLE handbook_page (
     workspace  text NOT NULL,
     slug       text NOT NULL,
     language   text NOT NULL,
+    page       bigint GENERATED ALWAYS AS IDENTITY, -- its number, for facts
+    own        boolean NOT NULL DEFAULT true,     -- false: the text is the shipped page's, and empty here
     title      text NOT NULL,
     body       text NOT NULL,                     -- Markdown
     topics     text[] NOT NULL DEFAULT '{}',
     runbooks   text[] NOT NULL DEFAULT '{}',
-    folded     text NOT NULL,                     -- title and body without accents, in lower case
+    folded     text NOT NULL,                     -- words without accents, in lower case: the title's, a line's end, the body's
+    words      tsvector NOT NULL GENERATED ALWAYS AS (
+        setweight(to_tsvector(CASE language WHEN 'fr' THEN 'french'::regconfig ELSE 'english'::regconfig END,
+                              split_part(folded, E'\n', 1)), 'A')
+        || to_tsvector(CASE language WHEN 'fr' THEN 'french'::regconfig ELSE 'english'::regconfig END,
+                       split_part(folded, E'\n', 2))) STORED,
     source     text NOT NULL DEFAULT '',          -- the file it was imported from
+    imported   text NOT NULL DEFAULT '',          -- digest of its text as it was imported
+    before     jsonb,                             -- the text that the last change replaced
     changed_at timestamptz NOT NULL,
     changed_by bigint,
     checked_at timestamptz,                       -- when somebody last said that it is right
     checked_by bigint,
+    was_checked_at timestamptz,                   -- the same before that, for who takes it back
+    was_checked_by bigint,
     removed_at timestamptz,
     PRIMARY KEY (workspace, slug, language)
 );
-CREATE INDEX handbook_page_english ON handbook_page USING gin (to_tsvector('english', folded)) WHERE language = 'en';
-CREATE INDEX handbook_page_french ON handbook_page USING gin (to_tsvector('french', folded)) WHERE language = 'fr';
+CREATE INDEX handbook_page_words ON handbook_page USING gin (words);
+
+-- What everybody seals for workers with, who alone can open it: the public half of their newest key.
+CREATE TABLE sealing_key (
+    number    integer PRIMARY KEY,
+    public    text NOT NULL
+);
 
 -- Of the cell: what operators load, the same for all its workspaces.
 CREATE TABLE slot (
@@ -266,7 +296,7 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {app}', name);
         EXECUTE format('CREATE POLICY own_workspace ON %I TO {app} USING (workspace = current_setting(''steelyard.workspace'', true))', name);
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['slot', 'rule_pack'] LOOP
+    FOREACH name IN ARRAY ARRAY['slot', 'rule_pack', 'sealing_key'] LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO {app}', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['run', 'run_line', 'finding'] LOOP

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from steelyard.kit.errors import ActError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.toolbox.model import Host, HostId, Json, Site, SiteId
+from steelyard.toolbox.registry_rows import HostRow, NewHost, NewSite, SiteRow
 from steelyard.web.said import N_, Said, term
 
 Conn = AsyncConnection[Any]
@@ -25,64 +26,6 @@ class RegistryError(ActError):
     def __init__(self, code: str, says: Said) -> None:
         super().__init__(code, term(says, str))
         self.says = says
-
-
-class NewHost(NamedTuple):
-    """A host as it is added. `host_key` as in known_hosts: kind and key."""
-
-    name: str
-    address: str
-    account: str
-    port: int = 22
-    host_key: str = ""
-    key: int | None = None
-    """The ssh_key with which workers sign in. None only where it is local."""
-    via: HostId | None = None
-    local: bool = False
-    """Whether it is the worker's own machine, which is reached without SSH."""
-    hints: Mapping[str, Json] = {}
-
-
-class NewSite(NamedTuple):
-    """A site as it is added."""
-
-    name: str
-    host: HostId
-    docroot: str
-    account: str
-    url: str
-    group: str = ""
-    hints: Mapping[str, Json] = {}
-
-
-class HostRow(NamedTuple):
-    """A host with what the registry knows of it. `facts`: see checks.py."""
-
-    host: Host
-    host_key: str
-    via: HostId | None
-    via_name: str
-    key: int | None
-    key_name: str
-    local: bool
-    sites: int
-    """How many there are on it."""
-    hints: Mapping[str, Json]
-    facts: Mapping[str, Json]
-    checked_at: datetime | None
-    added_at: datetime
-    removed_at: datetime | None
-
-
-class SiteRow(NamedTuple):
-    """A site with what the registry knows of it. `site.hints` are its host's and its own; `hints` its own."""
-
-    site: Site
-    hints: Mapping[str, Json]
-    facts: Mapping[str, Json]
-    checked_at: datetime | None
-    added_at: datetime
-    removed_at: datetime | None
 
 
 _HOSTS: Final[LiteralString] = """

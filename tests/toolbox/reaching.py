@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def a_site(docroot: Path | str, **more: Any) -> Site:
 @asynccontextmanager
 async def reaching(
     site: Site | None, *, hold: bool = False, secrets: Mapping[str, str] | None = None
-) -> AsyncIterator[Reached]:
+) -> AsyncGenerator[Reached]:
     """This machine, reached for a site as a run reaches it."""
     async with LocalReach().open(HOST, Errand(TOKEN, site, hold, secrets or {})) as reached:
         yield reached

@@ -1,45 +1,117 @@
-"""Reaches the machine that the worker itself runs on."""
+"""Reaches the machine that the worker itself runs on: for sites beside Steelyard, the demo and tests.
+
+The contract is the one of adapters/ssh.py, without a connection. A host is this machine where its address is `local`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import pwd
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from importlib import import_module
+import signal
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from steelyard.toolbox.hosted.here import Failed, Here, Place
-from steelyard.toolbox.model import Action, Host, Json, encode
-from steelyard.toolbox.reach import Errand, HostError, Line, Progress, Tell
+from steelyard.toolbox.hosted.words import PATH
+from steelyard.toolbox.model import Host, HostId
+from steelyard.toolbox.reach import Errand, HostError, Reached
+from steelyard.toolbox.session import PYTHONS, Session
+from steelyard.toolbox.way import Gone
 
-
-class _Reached:
-    def __init__(self, errand: Errand) -> None:
-        account = pwd.getpwuid(os.geteuid())
-        self._errand = errand
-        self._place = Place(account.pw_name, account.pw_dir, f"/var/tmp/steelyard-{os.geteuid()}", errand.token, {})
-
-    async def call(self, action: Action, tell: Tell) -> Json:
-        loop = asyncio.get_running_loop()
-
-        def said(told: Json) -> None:
-            line = Line(told["level"], told["said"]) if "said" in told else Progress(**told)
-            loop.call_soon_threadsafe(tell, line)
-
-        verbs = import_module(
-            f"steelyard.toolbox.hosted.{action.verb.partition('.')[0] if '.' in action.verb else 'commands'}"
-        )
-        try:
-            here = Here(self._place, said)
-            return await asyncio.to_thread(verbs.VERBS[action.verb], here, encode(action.args))
-        except Failed as failed:
-            raise HostError(failed.code, failed.message) from failed
+ADDRESS = "local"
+"""The address of a host that is this machine."""
 
 
 class LocalReach:
-    """The same contract as over SSH, for sites on the worker's own machine."""
+    """The way to this machine, as the account that Steelyard runs as; as others' by sudo, or as root."""
+
+    def __init__(self, pythons: Sequence[str] = PYTHONS) -> None:
+        """`pythons`: where a Python for the helper may be."""
+        self._pythons = pythons
+        self._reads_code: dict[HostId, bool] = {}
 
     @asynccontextmanager
-    async def open(self, host: Host, errand: Errand) -> AsyncIterator[_Reached]:
-        yield _Reached(errand)
+    async def open(self, host: Host, errand: Errand) -> AsyncGenerator[Reached]:
+        """See reach.Reach."""
+        session = Session(_Here(host), host, errand, self._reads_code, self._pythons)
+        try:
+            await session.begin()
+            yield session
+        finally:
+            await asyncio.shield(session.leave())
+
+
+class _Here:
+    """Starts programs on this machine. Steelyard's own environment stays its own."""
+
+    def __init__(self, host: Host) -> None:
+        self.account = pwd.getpwuid(os.geteuid()).pw_name
+        self._host = host
+
+    async def start(self, argv: Sequence[str], become: str = "") -> _Program:
+        identity: dict[str, Any] = {}
+        account = self.account
+        if become and os.geteuid() == 0:
+            identity, account = self._identity(become), become
+        elif become:
+            argv = ["/usr/bin/sudo", "-n", "-u", become, "--", *argv]
+        clean = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": pwd.getpwnam(account).pw_dir, "USER": account}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv, stdin=-1, stdout=-1, stderr=-1, env=clean, cwd="/", start_new_session=True, **identity
+            )
+        except OSError as error:
+            code = "no_sudo" if become and not identity else "missing"
+            raise HostError(code, f"{argv[0]} cannot be started on {self._host.name}: {error.strerror}") from None
+        return _Program(process)
+
+    def _identity(self, account: str) -> dict[str, Any]:
+        """Who a program runs as: no group of root's stays with it."""
+        try:
+            entry = pwd.getpwnam(account)
+        except KeyError:
+            raise HostError("no_sudo", f"{self._host.name} has no account {account}") from None
+        others = [each.gr_gid for each in grp.getgrall() if account in each.gr_mem]
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [entry.pw_gid, *others]}
+
+
+class _Program:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._complained = bytearray()
+        self._listening = asyncio.create_task(self._listen())
+
+    async def write(self, data: bytes) -> None:
+        assert self._process.stdin is not None  # noqa: S101
+        try:
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+        except (ConnectionError, RuntimeError):
+            raise HostError("lost", "What ran here takes no more input", permanent=False) from None
+
+    def no_more(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def read(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101
+        return await self._process.stdout.read(262_144)
+
+    async def gone(self) -> Gone:
+        await asyncio.wait([self._listening], timeout=1.0)
+        status = await self._process.wait()
+        return Gone(status, self._complained.decode("utf-8", "replace"))
+
+    def end(self) -> None:
+        self.no_more()
+        with suppress(ProcessLookupError, PermissionError):
+            if self._process.returncode is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _listen(self) -> None:
+        """Keeps the end of what it complains of."""
+        assert self._process.stderr is not None  # noqa: S101
+        while piece := await self._process.stderr.read(65_536):
+            self._complained = (self._complained + piece)[-4000:]

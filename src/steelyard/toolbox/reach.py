@@ -71,3 +71,28 @@ class Reach(Protocol):
     def open(self, host: Host, errand: Errand) -> AbstractAsyncContextManager[Reached]:
         """Connects; raises HostError. Leaving the block ends whatever still runs there."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a host is signed in on. Never logged, never kept longer than the connection."""
+
+    address: str
+    port: int
+    account: str
+    host_key: str
+    """The only one it may show, as in known_hosts: kind and key."""
+    private_key: str = field(repr=False)
+    """OpenSSH's or PEM text, without a passphrase."""
+    certificate: str = ""
+    """OpenSSH's, of that key; empty where the key itself is authorized."""
+    via: Login | None = None
+    """The host through which it is reached."""
+
+
+class Access(Protocol):
+    """The keys of one workspace: what signs in on its hosts."""
+
+    async def of(self, host: Host) -> Login:
+        """How to sign in on a host. Raises HostError `revoked` where its key is no longer to be used."""
+        ...

@@ -9,12 +9,15 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from subprocess import DEVNULL, PIPE
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from steelyard.toolbox.hosted import names, requests, trees
 from steelyard.toolbox.hosted.running import Job, checked, environment, handed_over
 from steelyard.toolbox.hosted.system import ANEW, opened, own, sync_folder, system, unlinked, write_all, write_new
 from steelyard.toolbox.hosted.words import HANDED, Failed, Ran, Seen, shown
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 __all__ = ["HANDED", "Failed", "Here", "Place", "Ran", "Seen", "shown"]
 
@@ -25,10 +28,12 @@ Made = TypeVar("Made")
 class Place:
     """What all verbs of a run have in common on a host: who they are, and the folder of the run."""
 
-    def __init__(self, account: str, home: str, base: str, token: str, resources: Mapping[str, bytes]) -> None:
+    def __init__(self, account: str, home: str, base: str, token: str, resources: dict[str, bytes]) -> None:
         """`base`: an absolute folder that only the account can enter; it may not be there yet. `token`: the run's."""
         self.account, self.home, self.base, self.token = account, home, base, token
         self.resources = resources
+        self.child: Callable[[int, bool], None] = lambda group, alive: None
+        """Told of each process group that is started, and that has ended."""
         self.lock = threading.RLock()
 
     @property
@@ -49,7 +54,7 @@ class Here:
     def __init__(self, place: Place, said: Callable[[Json], None]) -> None:
         """`said` takes what is told while the verb works, as JSON."""
         self._place, self._said = place, said
-        self._ended = threading.Event()
+        self._ended: Failed | None = None
         self.account, self.home = place.account, place.home
 
     # The run
@@ -77,6 +82,10 @@ class Here:
         with self._place.lock:
             text = json.dumps({**self.notes, key: value})
             self.write(f"{self.work}/notes.json", text.encode(), 0o600)
+
+    def alone(self) -> AbstractContextManager[object]:
+        """While inside, no other call of this run is: for what is read, changed and written back."""
+        return self._place.lock
 
     @property
     def _notes(self) -> str:
@@ -116,14 +125,18 @@ class Here:
             raise wrong[min(wrong)]
         return [made[number] for number in range(len(all))]
 
-    def end(self) -> None:
+    def end(self, code: str = "ended", message: str = "It was ended before it was done") -> None:
         """Not wanted any more: its commands are ended, and its next primitive fails. Called from another thread."""
-        self._ended.set()
+        self._ended = self._ended or Failed(code, message)
+
+    def ended(self) -> Failed | None:
+        """Why it is not wanted any more."""
+        return self._ended
 
     def look(self) -> None:
-        """Raises Failed `ended` where the call is not wanted any more: for a verb's own long loops."""
-        if self._ended.is_set():
-            raise Failed("ended", "It was ended before it was done")
+        """Raises Failed where the call is not wanted any more: for a verb's own long loops."""
+        if self._ended is not None:
+            raise Failed(self._ended.code, self._ended.message)
 
     # Commands
 
@@ -146,7 +159,7 @@ class Here:
         """
         self.look()
         self._check_folder(cwd)
-        job = Job(timeout, most, self._ended.is_set)
+        job = Job(timeout, most, self.look, self._place.child)
         line, inherited = handed_over(checked(argv), handed)
         how: dict[str, Any] = {"cwd": cwd or "/", "env": environment(self.account, self.home, env or {})}
         files: list[int] = list(inherited)
@@ -174,7 +187,7 @@ class Here:
         """Runs two commands, the second reading what the first writes. `handed`: to each of them, as in `run`."""
         self.look()
         self._check_folder(cwd)
-        job = Job(timeout, most, self._ended.is_set)
+        job = Job(timeout, most, self.look, self._place.child)
         how: dict[str, Any] = {"cwd": cwd or "/", "env": environment(self.account, self.home, env or {})}
         first_line, first_fds = handed_over(checked(argv_from), handed)
         second_line, second_fds = handed_over(checked(argv_to), handed)

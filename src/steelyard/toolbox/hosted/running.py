@@ -19,10 +19,11 @@ PIPE = 65_536
 class Job:
     """One command, or two with a pipe between them, until they end."""
 
-    def __init__(self, timeout: float, most: int, ended: Callable[[], bool]) -> None:
-        """`most`: bytes kept of each output. `ended` says whether the verb is not wanted any more."""
+    def __init__(self, timeout: float, most: int, look: Callable[[], None], child: Callable[[int, bool], None]) -> None:
+        """`most`: bytes kept of each output. `look` raises where the verb is not wanted any more; `child` is told of
+        each process group that is there, and that is gone."""
         self._until = time.monotonic() + timeout
-        self._timeout, self._most, self._ended = timeout, most, ended
+        self._timeout, self._most, self._wanted, self._child = timeout, most, look, child
         self._all: list[subprocess.Popen[bytes]] = []
         self._kept: dict[Any, bytearray] = {}
         self._cut: dict[Any, bool] = {}
@@ -39,6 +40,7 @@ class Job:
             raise Failed("failed", f"{shown(argv[0])} cannot be started: {error.strerror}") from error
         process: subprocess.Popen[bytes] = started
         self._all.append(process)
+        self._child(process.pid, True)
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 self.keep(stream)
@@ -75,24 +77,23 @@ class Job:
 
     def kill(self) -> None:
         """Ends what still runs, with all that it started, and closes the pipes."""
-        for process in self._all:
-            if process.poll() is None:
-                _signal(process, signal.SIGTERM)
-        until = time.monotonic() + 1.0
-        for process in self._all:
-            while process.poll() is None and time.monotonic() < until:
+        for which in (signal.SIGTERM, signal.SIGKILL):
+            for process in self._all:
+                if process.poll() is None:
+                    _signal(process, which)
+            until = time.monotonic() + 1.0  # what runs as another user, by sudo, may not be ended: it is left
+            while any(each.poll() is None for each in self._all) and time.monotonic() < until:
                 time.sleep(0.01)
-            if process.poll() is None:
-                _signal(process, signal.SIGKILL)
-                process.wait()
+        for process in self._all:
+            if process.poll() is not None:
+                self._child(process.pid, False)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     _close(stream)
         self._select.close()
 
     def _look(self) -> None:
-        if self._ended():
-            raise Failed("ended", "It was ended before it was done")
+        self._wanted()
         if time.monotonic() > self._until:
             name = shown(self._all[0].args[0])  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportIndexIssue]
             raise Failed("timed_out", f"{name} did not end within {self._timeout:.0f} s")

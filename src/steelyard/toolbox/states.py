@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from steelyard.web.said import N_
+from steelyard.web.said import N_, Said
 
 
 class State(StrEnum):
@@ -37,6 +37,13 @@ class State(StrEnum):
     """The site is as wanted already."""
     CANCELLED = "cancelled"
     """Somebody called it off, or nobody confirmed it in time. Nothing was begun."""
+
+
+class Reason(NamedTuple):
+    """Why a run is in its state: a code, and a sentence for people."""
+
+    code: str
+    says: Said
 
 
 class Event(StrEnum):

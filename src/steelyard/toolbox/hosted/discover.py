@@ -44,7 +44,7 @@ def find(here: Here, args: dict[str, Any]) -> Any:
     sites = [_site(here, root, by_root.get(root, [])) for root in roots[:MOST_SITES]]
     return {
         "sites": [site for site in sites if site is not None],
-        "php": _php(here),
+        "php": php_versions(here),
         "redis": _redis(here),
         "closed": closed,
         "cut": cut or len(roots) > MOST_SITES,
@@ -135,7 +135,7 @@ def _named_by(root: str) -> str:
     return next((part.lower() for part in reversed(root.split("/")) if _DOMAIN.fullmatch(part.lower())), "")
 
 
-def _php(here: Here) -> list[dict[str, Any]]:
+def php_versions(here: Here) -> list[dict[str, Any]]:
     """The versions of PHP that are installed, as Debian lays them out, each with the names of its pools."""
     found: list[dict[str, Any]] = []
     for version in _names(here, "/etc/php"):

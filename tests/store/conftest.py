@@ -25,6 +25,6 @@ def server(
     request: pytest.FixtureRequest, open_folder: Path, make_server: Callable[[Embedded], object]
 ) -> Iterator[object]:
     binaries = debian_binaries() if request.param == "debian15" else None
-    embedded = Embedded.start(open_folder / f"{request.param}-{os.getpid()}", durable=False, binaries=binaries)
+    embedded = Embedded.start(open_folder / f"server-{request.param}-{os.getpid()}", durable=False, binaries=binaries)
     yield make_server(embedded)
     embedded.stop()

@@ -26,6 +26,7 @@ from steelyard.store.keys import (
     number_of,
     read_keys,
 )
+from steelyard.toolbox.host_secrets import read_sealed_secrets, secret_at, write_sealed_secret
 from steelyard.toolbox.keys import place_of, read_sealed_keys, write_sealed_key
 
 NAMES = (WEB, WORKER)
@@ -84,10 +85,12 @@ async def key_files(database: Database, folder: Path) -> list[KeyFile]:
             sealed = await read_sealed(conn, workspace)
             addresses = await read_addresses(conn, workspace)
             signing_in = await read_sealed_keys(conn)
+            of_hosts = await read_sealed_secrets(conn)
         for name, value, place in zip(NAMES, sealed or (), places, strict=False):
             stored[name].append((value, place))
         stored[WEB] += [(value, sealed_at(workspace, number)) for number, value in addresses.items()]
         stored[WORKER] += [(value, place_of(workspace, key)) for key, value in signing_in.items()]
+        stored[WORKER] += [(value, secret_at(workspace, *where)) for where, value in of_hosts.items()]
     return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
@@ -180,7 +183,7 @@ async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFile
 async def _seal_anew(database: Database, workspace: WorkspaceId, keys: Mapping[str, Keys]) -> int:
     places = (secret_place(workspace), token_place(workspace))
     async with database.transaction(workspace) as conn:
-        told = await _seal_addresses(conn, workspace, keys[WEB]) + await _seal_ssh_keys(conn, workspace, keys[WORKER])
+        told = await _seal_addresses(conn, workspace, keys[WEB]) + await _seal_for_hosts(conn, workspace, keys[WORKER])
         stored = await read_sealed(conn, workspace, hold=True)
         if stored is None:
             return told
@@ -202,13 +205,18 @@ async def _seal_addresses(conn: Connection, workspace: WorkspaceId, keys: Keys) 
     return sealed
 
 
-async def _seal_ssh_keys(conn: Connection, workspace: WorkspaceId, keys: Keys) -> int:
-    """Those with which workers sign in on hosts; how many were sealed anew."""
+async def _seal_for_hosts(conn: Connection, workspace: WorkspaceId, keys: Keys) -> int:
+    """The keys with which workers sign in on hosts, and what hosts ask for; how many were sealed anew."""
     sealed = 0
     for number, old in (await read_sealed_keys(conn, hold=True)).items():
         new = _anew(keys, old, place_of(workspace, number))
         if new != old:
             await write_sealed_key(conn, number, new)
+            sealed += 1
+    for (host, name), old in (await read_sealed_secrets(conn, hold=True)).items():
+        new = _anew(keys, old, secret_at(workspace, host, name))
+        if new != old:
+            await write_sealed_secret(conn, host, name, new)
             sealed += 1
     return sealed
 

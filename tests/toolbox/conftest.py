@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import resources
 from itertools import count
 from pathlib import Path
 
 import pytest
+from engine import Engine, engine_in
 
+from steelyard.kit.ids import WorkspaceId
+from steelyard.store.database import Database
 from steelyard.toolbox.hosted.here import Here, Place
 
 HOSTED = resources.files("steelyard.toolbox.hosted")
@@ -25,3 +28,11 @@ def here(tmp_path: Path) -> Callable[..., Here]:
         return Here(Place("tester", str(tmp_path), base, token or f"{next(tokens):08x}", scripts), lambda _: None)
 
     return make
+
+
+@pytest.fixture
+async def engine(
+    database: Database, make_workspace: Callable[..., Awaitable[WorkspaceId]], tmp_path: Path, keys: Path
+) -> Engine:
+    """Runs on this machine, worked off when a test says so."""
+    return await engine_in(database, await make_workspace(), tmp_path / "sites", keys)

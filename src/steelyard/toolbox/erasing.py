@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -15,8 +16,9 @@ from steelyard.store.database import Connection, Database
 from steelyard.toolbox import store
 from steelyard.toolbox.ground import RunGround
 from steelyard.toolbox.model import RunId, SiteId
-from steelyard.toolbox.reach import Errand
+from steelyard.toolbox.reach import Errand, HostError
 from steelyard.toolbox.registry import RegistryError, read_site
+from steelyard.toolbox.run import CLEAR
 from steelyard.toolbox.runbook import Left
 from steelyard.toolbox.states import Event, Reason, State
 from steelyard.toolbox.store import Run
@@ -80,6 +82,8 @@ async def erase(ground: RunGround, workspace: WorkspaceId, number: RunId) -> Non
         async with ground.reach.open(site.host, Errand(run.token, site, hold=True)) as reached:
             for action in runbook.erase(left):
                 await reached.call(action, lambda _: None)
+            with suppress(HostError):
+                await reached.call(CLEAR, lambda _: None)
     await _erased(ground, workspace, run)
 
 

@@ -6,6 +6,7 @@ been done: after a kill it is asked for, or done again.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MOST_LINE: Final = 2_000
 MOST_LINES: Final = 5_000
 """Lines that are kept of a run."""
 
+_PACKED: Final = "$packed"
 _HIDDEN: Final = "•••"
 _SHORTEST_SECRET: Final = 4
 """Shorter ones would hide half of every text."""
@@ -57,13 +59,35 @@ class Entry:
         """What it does, as its row keeps it."""
         if self.check is not None:
             check = self.check
-            return {"action": encode(check.action), "expects": encode(check.expects), "tries": check.tries}
+            action, expects = packed(encode(check.action)), packed(encode(check.expects))
+            return {"action": action, "expects": expects, "tries": check.tries}
         return {
-            "actions": encode(self.actions),
-            "probe": encode(self.probe),
+            "actions": packed(encode(self.actions)),
+            "probe": packed(encode(self.probe)),
             "touches": self.touches,
             "always": self.always,
         }
+
+
+def packed(value: Json) -> Json:
+    """JSON as a table can hold it: names of files may have bytes that are no text. `unpacked` is its inverse."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        holds = False
+    else:
+        holds = "\\u0000" not in text
+    return value if holds else {_PACKED: base64.b64encode(json.dumps(value).encode()).decode()}
+
+
+def unpacked(value: Json) -> Json:
+    """What `packed` was given."""
+    match value:
+        case {"$packed": str(text)}:
+            return json.loads(base64.b64decode(text))
+        case _:
+            return value
 
 
 def entries_of(plan: Plan, phase: Literal["do", "undo"], first: int = 0) -> list[Entry]:
@@ -99,7 +123,8 @@ def entry(row: Mapping[str, Any]) -> Entry:
     work = cast("dict[str, Json]", row["work"])
     check = None
     if "expects" in work:
-        check = Check(decode(row["says"]), decode(work["action"]), decode(work["expects"]), work["tries"])
+        action, expects = decode(unpacked(work["action"])), decode(unpacked(work["expects"]))
+        check = Check(decode(row["says"]), action, expects, work["tries"])
     return Entry(
         row["step"],
         row["phase"],
@@ -107,8 +132,8 @@ def entry(row: Mapping[str, Any]) -> Entry:
         decode(row["title"]),
         decode(row["says"]),
         row["expected_ms"] / 1000,
-        tuple(decode(work.get("actions", []))),
-        decode(work.get("probe")),
+        tuple(decode(unpacked(work.get("actions", [])))),
+        decode(unpacked(work.get("probe"))),
         bool(work.get("touches")),
         bool(work.get("always")),
         check,

@@ -7,7 +7,6 @@ from there; who had it before is fenced off.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -25,7 +24,7 @@ from steelyard.store.database import Connection
 from steelyard.toolbox import journal, store
 from steelyard.toolbox.ground import RunGround, end_run
 from steelyard.toolbox.journal import Entry, Scrub, entries_of
-from steelyard.toolbox.model import Json, Plan, Refused, Risk, RunId, Site, Token
+from steelyard.toolbox.model import Action, Json, Plan, Refused, Risk, RunId, Site, Token
 from steelyard.toolbox.reach import Errand, HostError, Reached
 from steelyard.toolbox.registry import read_site
 from steelyard.toolbox.runbook import Asked, Defaults, Left, Runbook
@@ -37,6 +36,8 @@ from steelyard.web.said import N_, Said
 
 HOLDS: Final = timedelta(hours=1)
 """How long a plan can be confirmed."""
+CLEAR: Final = Action("files.clear_work")
+"""Removes the folder of a run on its host."""
 PAUSES_PLANNING: Final = (0.5,)
 """The same while somebody looks at a plan being made."""
 
@@ -139,7 +140,14 @@ class _Work:
         await self._doer.do(reached, journal.rest(entries, ("do",)))
         # All of them again after a kill or a loss: what was proved then may not hold now.
         await self._doer.prove(reached, [each for each in entries if each.phase == "check"])
+        if self._runbook.undo is None:
+            await self._clear(reached)
         await self._end(Event.SUCCEED, None)
+
+    async def _clear(self, reached: Reached) -> None:
+        """Leaves nothing of a run on the host that will never be put back."""
+        with suppress(HostError):
+            await self._doer.act(reached, CLEAR, 0)
 
     async def _look(self, reached: Reached) -> bool:
         """Reads the site and plans; whether the run is to be done now. False: it was told why not, or shown."""
@@ -186,8 +194,8 @@ class _Work:
         await self._ground.database.notify(RUNS_CHANNEL)
 
     async def _keep_plan(self, conn: Connection, plan: Plan) -> None:
-        now, entries = self._ground.clock(), entries_of(plan, "do")
-        await store.keep_plan(conn, self._workspace, self._run, plan, entries, now, now + HOLDS)
+        now = self._ground.clock()
+        await store.keep_plan(conn, self._workspace, self._run, plan, self._doer.scrub, now, now + HOLDS)
 
     async def _taken(self, taken: Run | None) -> None:
         """The same run, as it is after it was taken again."""
@@ -242,7 +250,7 @@ class _Work:
     async def _put_back(self, reason: Reason | None = None) -> None:
         """Puts back what this run did, whatever step it stopped at."""
         left = Left(self._site, self._run.params, self._run.token, self._ground.clock(), self._run.keeps)
-        if await self._undo(left, derived(self._run.token)):
+        if await self._undo(left):
             async with self._ground.database.transaction(self._workspace) as conn:
                 why = reason or await store.read_reason(conn, self._run.run)
             await self._end(Event.SUCCEED, why)
@@ -260,10 +268,10 @@ class _Work:
         if other is None:
             raise Fenced
         left = Left(self._site, other.params, other.token, self._ground.clock(), other.keeps)
-        if await self._undo(left, self._run.token):
+        if await self._undo(left):
             await self._end(Event.SUCCEED, None)
 
-    async def _undo(self, left: Left, token: Token) -> bool:
+    async def _undo(self, left: Left) -> bool:
         """Reads what there is, plans what is still to be put back, and does it. Whether it succeeded; told if not."""
 
         async def put_back(reached: Reached) -> None:
@@ -271,7 +279,7 @@ class _Work:
             await self._undo_steps(reached, left)
 
         try:
-            await self._on_host(put_back, token)
+            await self._on_host(put_back, left.token)
         except (Fenced, psycopg.Error):
             raise
         except Exception as error:
@@ -291,7 +299,7 @@ class _Work:
             await store.hold(conn, self._run)
             first = await store.forget_unfinished_undo(conn, self._run.run)
             entries = entries_of(plan, "undo", first)
-            await store.add_entries(conn, self._workspace, self._run.run, entries)
+            await store.add_entries(conn, self._workspace, self._run.run, entries, self._doer.scrub)
         await self._doer.do(reached, [each for each in entries if each.check is None], cancellable=False)
         await self._doer.prove(reached, [each for each in entries if each.check is not None])
 
@@ -366,8 +374,3 @@ class _Work:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def derived(token: Token) -> Token:
-    """The token under which a run puts itself back: what its steps noted on the host is no note of these."""
-    return Token(hashlib.sha256(f"undo {token}".encode()).hexdigest()[:8])

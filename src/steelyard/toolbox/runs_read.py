@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 from steelyard.kit.ids import ConversationId
 from steelyard.store.database import Connection
 from steelyard.toolbox import store
+from steelyard.toolbox.journal import unpacked
 from steelyard.toolbox.model import Json, Risk, Row, RunId, SiteId, decode
 from steelyard.toolbox.reach import Progress
 from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, PlanSeen, RunListed, RunSeen, StepSeen
@@ -58,7 +59,7 @@ def _plan(kept: Json) -> PlanSeen | None:
         concerns=tuple(Row(decode(label), decode(value)) for label, value in kept["concerns"]),
         warnings=tuple(decode(kept["warnings"])),
         left=tuple(decode(kept["left"])),
-        keeps=decode(kept["keeps"]),
+        keeps=decode(unpacked(kept["keeps"])),
         undoable=kept["undoable"],
         nothing=decode(kept["nothing"]),
     )

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from steelyard.kit.ids import ConversationId, PersonId, WorkspaceId
-from steelyard.toolbox.journal import MOST_LINES, Answer, Entry, Outcome, entry
+from steelyard.toolbox.journal import MOST_LINES, Answer, Entry, Outcome, Scrub, entries_of, entry, packed, unpacked
 from steelyard.toolbox.model import Json, Plan, Risk, RunId, SiteId, Token, decode, encode
 from steelyard.toolbox.runbook import Values
 from steelyard.toolbox.states import Event, Reason, State, after, sources
@@ -26,6 +26,10 @@ Conn = AsyncConnection[Any]
 
 RUNS_CHANNEL: Final = "runs"
 """Hints that something of a run changed: see Database.listen."""
+
+
+NO_SECRETS: Final = Scrub(())
+"""For what holds none, and may hold what a table cannot."""
 
 
 class Fenced(Exception):
@@ -88,7 +92,7 @@ class Run:
     @property
     def keeps(self) -> Mapping[str, Json]:
         """What its undo has to know."""
-        return decode(self.plan["keeps"]) if self.plan else {}
+        return decode(unpacked(self.plan["keeps"])) if self.plan else {}
 
     @property
     def undoable(self) -> bool:
@@ -176,7 +180,7 @@ async def change(
 
 
 def _reason(reason: Reason | None) -> Jsonb | None:
-    return None if reason is None else Jsonb({"code": reason.code, "says": encode(reason.says)})
+    return None if reason is None else Jsonb({"code": reason.code, "says": NO_SECRETS.json(encode(reason.says))})
 
 
 async def read_reason(conn: Conn, run: RunId) -> Reason | None:
@@ -217,16 +221,16 @@ async def hold(conn: Conn, run: Run) -> datetime | None:
 
 
 async def keep_plan(
-    conn: Conn, workspace: WorkspaceId, run: Run, plan: Plan, entries: Sequence[Entry], now: datetime, until: datetime
+    conn: Conn, workspace: WorkspaceId, run: Run, plan: Plan, scrub: Scrub, now: datetime, until: datetime
 ) -> None:
     """Stores a plan with its steps, in place of an earlier one."""
     kept = {
-        "concerns": [[encode(row.label), encode(row.value)] for row in plan.concerns],
-        "warnings": encode(plan.warnings),
-        "left": encode(plan.left),
-        "keeps": encode(plan.keeps),
+        "concerns": [[scrub.json(encode(row.label)), scrub.json(encode(row.value))] for row in plan.concerns],
+        "warnings": scrub.json(encode(plan.warnings)),
+        "left": scrub.json(encode(plan.left)),
+        "keeps": packed(encode(plan.keeps)),
         "undoable": plan.undoable,
-        "nothing": encode(plan.nothing),
+        "nothing": scrub.json(encode(plan.nothing)),
     }
     await conn.execute(
         "UPDATE run SET plan = %s, plan_digest = %s, expected_ms = %s, planned_at = %s, holds_until = %s"
@@ -234,14 +238,14 @@ async def keep_plan(
         [Jsonb(kept), plan.digest(), round(plan.seconds * 1000), now, until, run.run],
     )
     await conn.execute("DELETE FROM run_step WHERE run = %s", [run.run])
-    await add_entries(conn, workspace, run.run, entries)
+    await add_entries(conn, workspace, run.run, entries_of(plan, "do"), scrub)
 
 
-async def add_entries(conn: Conn, workspace: WorkspaceId, run: RunId, entries: Sequence[Entry]) -> None:
+async def add_entries(conn: Conn, workspace: WorkspaceId, run: RunId, entries: Sequence[Entry], scrub: Scrub) -> None:
     """Appends rows to a run's journal."""
     listed = [
-        {"step": each.number, "phase": each.phase, "name": each.name, "title": encode(each.title),
-         "says": encode(each.says), "work": each.work, "expected_ms": round(each.seconds * 1000)}
+        {"step": each.number, "phase": each.phase, "name": each.name, "title": scrub.json(encode(each.title)),
+         "says": scrub.json(encode(each.says)), "work": each.work, "expected_ms": round(each.seconds * 1000)}
         for each in entries
     ]  # fmt: skip
     await conn.execute(

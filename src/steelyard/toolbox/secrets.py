@@ -1,0 +1,31 @@
+"""The secrets that a run is given: what somebody typed for it, and what its host's services ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from steelyard.kit.ids import WorkspaceId
+from steelyard.store.boxes import open_box
+from steelyard.store.database import Connection
+from steelyard.store.keys import WORKER, Keys, key_file
+from steelyard.toolbox.acts import place_of
+from steelyard.toolbox.ground import Secrets
+from steelyard.toolbox.host_secrets import read_host_secrets
+from steelyard.toolbox.model import Site
+from steelyard.toolbox.store import Run
+
+
+def opened_with(folder: Path) -> Secrets:
+    """Opens them with the worker's key file in `folder`. What was typed wins over what its host has by that name."""
+    file = key_file(folder, WORKER)
+    keys = Keys(file)
+
+    async def secrets(conn: Connection, workspace: WorkspaceId, run: Run, site: Site) -> Mapping[str, str]:
+        known = await read_host_secrets(conn, workspace, site.host.id, keys)
+        given = {
+            name: open_box(file, sealed, place_of(workspace, run.token, name)) for name, sealed in run.sealed.items()
+        }
+        return {**known, **given}
+
+    return secrets

@@ -32,13 +32,13 @@ run: .setup/run
 
 # A real WordPress on real servers for the demo: Debian's packages, and WordPress out of an npm package.
 demo-site: .setup/run
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/setup.py hosting
+	$(BIN)/python tests/setup.py hosting
 
 test: .setup/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: .setup/dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 check: .setup/dev
 	$(BIN)/ruff format --check src tests bench docs

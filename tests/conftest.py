@@ -30,6 +30,15 @@ settings.load_profile("steady")
 pytest_plugins = ["hosting"]  # the host of real servers that the toolbox works on
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
+ONE_AT_A_TIME = ("tests/faults/", "tests/routing/test_health_live.py")
+"""What kills processes and looks at the clock: where tests run side by side, none of these beside another."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(ONE_AT_A_TIME):
+            item.add_marker(pytest.mark.xdist_group("one at a time"))
 
 
 @dataclass

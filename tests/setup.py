@@ -60,6 +60,8 @@ def main() -> None:
     if not left_out(HOSTING):
         try:
             make_template()
+            if needed is HOSTING:
+                print("The demo has a host with a real WordPress now: make run")
         except HostingError as error:
             print(f"For now {without}: {error}")
 

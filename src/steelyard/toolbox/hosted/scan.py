@@ -1,0 +1,209 @@
+"""What a scan asks of a host: what is there, what it digests to, what is in it. Reads only; judges nothing.
+
+All names are absolute and spelled, see spelling.py. Long answers are packed: JSON, compressed, as base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from steelyard.toolbox.hosted.here import Failed, Here
+from steelyard.toolbox.hosted.spelling import meant, spelled
+
+WHOLE = 2_000_000
+"""Bytes up to which a file is read whole; of a larger one, the first and the last half of that."""
+LARGEST = 64_000_000
+"""Bytes up to which a file that is no program is looked through for one."""
+_PIECE = 4_000_000
+_MOST_FILES = 300_000
+_PHP = re.compile(rb"<\?php[\s/#]", re.IGNORECASE)
+_VERSION = re.compile(r"^[ \t/*#@]*Version:[ \t]*([0-9A-Za-z._+-]{1,40})", re.MULTILINE | re.IGNORECASE)
+_NAME = re.compile(r"^[ \t/*#@]*(?:Plugin|Theme) Name:", re.MULTILINE | re.IGNORECASE)
+
+
+def pack(value: Any) -> str:
+    """A JSON value, compressed."""
+    return base64.b64encode(zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 1)).decode()
+
+
+def unpack(text: str, most: int = 400_000_000) -> Any:
+    """What `pack` made. Raises ValueError for anything else, or what would be more than `most` bytes."""
+    try:
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(base64.b64decode(text), most)
+    except zlib.error as error:
+        raise ValueError("it is not packed") from error
+    if not unpacking.eof:
+        raise ValueError("it is too long")
+    return json.loads(data)
+
+
+def count(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.count`: {layout} -> {files, bytes, programs}: what a survey would see."""
+    files = size = programs = 0
+    for root in _apart(_real(here, args["layout"])):
+        for name, seen in here.walk(root, _MOST_FILES):
+            if seen.kind == "file":
+                files, size, programs = files + 1, size + seen.size, programs + name.lower().endswith(".php")
+    return {"files": files, "bytes": size, "programs": programs}
+
+
+def survey(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.survey`: {layout: [root, core, content, plugins]} -> {layout, rows, links, others}.
+
+    The folders of `layout` come back as they really are, empty where they are not. `rows` is packed: [name, size,
+    mtime_ns, ctime_ns, inode] of each file below them, each once; links are counted and not followed, as are pipes,
+    sockets and devices.
+    """
+    layout = _real(here, args["layout"])
+    roots = _apart(layout)
+    rows: list[list[Any]] = []
+    links = others = 0
+    for root in roots:
+        for name, seen in here.walk(root, _MOST_FILES):
+            if seen.kind == "file":
+                rows.append([spelled(root + "/" + name), seen.size, seen.mtime_ns, seen.ctime_ns, seen.ino])
+            elif seen.kind != "folder":
+                links, others = links + (seen.kind == "link"), others + (seen.kind == "other")
+            if len(rows) % 5000 == 4999:
+                here.progress(len(rows), 0, "files")
+    return {"layout": [spelled(each) for each in layout], "rows": pack(rows), "links": links, "others": others}
+
+
+def digests(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.digests`: {names: packed list} -> {digests: packed}: SHA-256 by name; what is no file is left out."""
+    names = {meant(each).lstrip("/"): each for each in unpack(args["names"])}
+    found = here.digests("/", names)
+    return {"digests": pack({names[name]: digest for name, digest in found.items()})}
+
+
+def read(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.read`: {names} -> {sizes, data, unread}.
+
+    `data` is what is in the files, one after the other, compressed, as base64; `sizes` are the bytes of each in it.
+    `unread` says of a name why it could not be read: its size is 0.
+    """
+    parts: list[bytes] = []
+    unread: dict[str, str] = {}
+    for name in args["names"]:
+        try:
+            parts.append(_content(here, meant(name)))
+        except Failed as failed:
+            if failed.code == "ended":
+                raise
+            unread[name] = failed.code
+            parts.append(b"")
+    data = base64.b64encode(zlib.compress(b"".join(parts), 1)).decode()
+    return {"sizes": [len(each) for each in parts], "data": data, "unread": unread}
+
+
+def holding(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.holding`: {names: packed list} -> {holding, unread}: those of these files that have `<?php` in them."""
+    found: list[str] = []
+    unread: dict[str, str] = {}
+    names = cast("list[str]", unpack(args["names"]))
+    for number, name in enumerate(names):
+        if number % 500 == 0:
+            here.progress(number, len(names), "files")
+        try:
+            if _holds(here, meant(name)):
+                found.append(name)
+        except Failed as failed:
+            if failed.code == "ended":
+                raise
+            unread[name] = failed.code
+    return {"holding": found, "unread": unread}
+
+
+def versions(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.versions`: {plugins, themes} (folders) -> {plugins: {slug: version}, themes: ...}, from their headers."""
+    return {
+        "plugins": dict(_installed(here, meant(args["plugins"]), ".php")),
+        "themes": dict(_installed(here, meant(args["themes"]), "style.css")),
+    }
+
+
+VERBS: dict[str, Callable[[Here, dict[str, Any]], Any]] = {
+    "scan.count": count,
+    "scan.survey": survey,
+    "scan.digests": digests,
+    "scan.read": read,
+    "scan.holding": holding,
+    "scan.versions": versions,
+}
+
+
+def _real(here: Here, folders: list[str]) -> list[str]:
+    """The folders that these really are; empty texts for those that are not there."""
+    real: list[str] = []
+    for each in folders:
+        try:
+            real.append(here.real(meant(each)) if each else "")
+        except Failed as failed:
+            if failed.code != "missing":
+                raise
+            real.append("")
+    return real
+
+
+def _apart(folders: list[str]) -> list[str]:
+    """Folders without those inside of others."""
+    there = sorted({each for each in folders if each})
+    return [each for each in there if not any(each.startswith(other + "/") for other in there)]
+
+
+def _content(here: Here, path: str) -> bytes:
+    start = here.part(path, 0, WHOLE)
+    if len(start) < WHOLE:
+        return start
+    half = WHOLE // 2
+    return start[:half] + b"\n" + here.part(path, -half, half)
+
+
+def _holds(here: Here, path: str) -> bool:
+    at, before = 0, b""
+    while at < LARGEST:
+        piece = here.part(path, at, _PIECE)
+        if _PHP.search(before + piece):
+            return True
+        if len(piece) < _PIECE:
+            return False
+        at, before = at + len(piece), piece[-8:]
+    return False
+
+
+def _installed(here: Here, folder: str, main: str) -> Iterator[tuple[str, str]]:
+    """Slug and version of what is installed in a folder: the first file of each that has a header."""
+    try:
+        slugs = here.list(folder)
+    except Failed:
+        return
+    for slug in slugs[:2000]:
+        for path in _headed(here, folder + "/" + slug, slug, main):
+            version = _version(here, path)
+            if version:
+                yield spelled(slug), version
+                break
+
+
+def _headed(here: Here, folder: str, slug: str, main: str) -> list[str]:
+    """Where the header may stand: the file called as the folder first."""
+    try:
+        names = [each for each in here.list(folder) if each.endswith(main)]
+    except Failed:
+        return []
+    return [folder + "/" + each for each in sorted(names, key=lambda each: (each != slug + ".php", each))[:20]]
+
+
+def _version(here: Here, path: str) -> str:
+    try:
+        head = here.part(path, 0, 8192).decode("utf-8", "replace")
+    except Failed:
+        return ""
+    version = _VERSION.search(head)
+    return version[1] if version and _NAME.search(head) else ""

@@ -1,0 +1,143 @@
+"""The words of a scan: files as they were seen, manifests, findings. Pure."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, cast
+
+OWN_PACK = "steelyard"
+"""The pack of rules that ships, and of what is judged without rules."""
+OWN_AUTHOR = "Steelyard"
+OWN_LICENCE = "Apache-2.0"
+LONGEST_EVIDENCE = 2000
+
+
+class Severity(StrEnum):
+    """How sure it is that somebody broke in, worst first."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    ODD = "odd"
+
+
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    CORE = "core"
+    FILE = "file"
+    OPTION = "option"
+    POST = "post"
+    USER = "user"
+    CRON = "cron"
+
+
+class Entry(NamedTuple):
+    """A file as a survey saw it. `name`: absolute and spelled, see hosted/spelling.py. Times in nanoseconds."""
+
+    name: str
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What differs once the file is another: size, both times, inode."""
+        return self.size, self.mtime, self.ctime, self.inode
+
+
+class Manifest(NamedTuple):
+    """The files of one release, signed by the operator: SHA-256 and bytes by path in `folder`."""
+
+    kind: str
+    """core, plugin or theme."""
+    title: str
+    """Such as `core 7.1.1 en_US`."""
+    folder: str
+    """Where it lies on the host: absolute, spelled, without a slash at its end."""
+    files: Mapping[str, tuple[str, int]]
+
+
+class Layout(NamedTuple):
+    """Where a WordPress lies on its host: absolute, real, spelled."""
+
+    root: str
+    core: str
+    content: str
+    plugins: str
+
+
+class Hit(NamedTuple):
+    """What a rule says of a file."""
+
+    severity: str
+    rule: str
+    pack: str
+    author: str
+    licence: str
+    about: str
+    evidence: str
+
+
+class Finding(NamedTuple):
+    """Something that a person has to look at. All texts but `kind` and `severity` may be hostile."""
+
+    kind: Kind
+    place: str
+    hit: Hit
+    sha256: str = ""
+
+
+def own(severity: Severity, rule: str, evidence: str) -> Hit:
+    """A hit of what Steelyard judges by itself. What `rule` means is said in words.py."""
+    return Hit(severity, rule, OWN_PACK, OWN_AUTHOR, OWN_LICENCE, "", clean(evidence))
+
+
+def clean(text: str, most: int = LONGEST_EVIDENCE) -> str:
+    """A hostile text as evidence: printable, at most `most` characters; line breaks stay, other controls are dots."""
+    kept = "".join(each if each.isprintable() or each == "\n" else " " if each == "\t" else "·" for each in text[:most])
+    return kept + ("…" if len(text) > most else "")
+
+
+class Judged(NamedTuple):
+    """What is remembered of a file: its identity, SHA-256, whether a manifest knows it, and what rules said of it."""
+
+    identity: tuple[int, int, int, int]
+    sha256: str
+    known: bool
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the last scan of a site saw, so that the next reads only what changed. `rules`: what it was judged by."""
+
+    rules: str
+    files: dict[str, Judged] = field(default_factory=dict[str, Judged])
+
+    def of(self, entry: Entry) -> Judged | None:
+        """What is remembered of this file; None where it has to be looked at."""
+        judged = self.files.get(entry.name)
+        return judged if judged is not None and judged.identity == entry.identity else None
+
+    def dump(self) -> bytes:
+        """Compressed JSON."""
+        rows = [[name, *each.identity, each.sha256, each.known, each.hits] for name, each in self.files.items()]
+        return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 1)
+
+    @classmethod
+    def load(cls, rules: str, seen: bytes) -> Memory:
+        """What `dump` made; empty where it cannot be read."""
+        try:
+            rows = cast("list[list[Any]]", json.loads(zlib.decompress(seen)))
+            files = {
+                str(name): Judged((size, mtime, ctime, inode), digest, known, tuple(Hit(*each) for each in hits))
+                for name, size, mtime, ctime, inode, digest, known, hits in rows
+            }
+        except (zlib.error, ValueError, TypeError):
+            return cls(rules)
+        return cls(rules, files)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from steelyard.kit.errors import RunbookError
 from steelyard.toolbox.model import Action, Check, Json, Plan, Risk, Row, Secret, Size, Step
 from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbook, Value, Values
+from steelyard.toolbox.tools import files as files_of_host
 from steelyard.toolbox.tools import script
 from steelyard.web.said import N_, Said
 from steelyard.web.tables import Choice
@@ -88,6 +89,7 @@ def read_own(name: str, files: Mapping[str, bytes]) -> Runbook:
         plan=own.plan,
         undo=own.undo if "undo" in programs else None,
         undo_reads=_nothing_to_read if "undo" in programs else None,
+        erase=_folder_of_run,
         topics=described.topics,
         group="own",
         french=_french(described),
@@ -242,6 +244,10 @@ def _french(described: _Description) -> dict[str, str]:
     for each in described.parameters:
         pairs += [(each.label, each.label_fr), (each.help, each.help_fr)]
     return {english: french for english, french in pairs if english and french}
+
+
+def _folder_of_run(_: Left) -> tuple[Action, ...]:
+    return (files_of_host.clear_work(),)
 
 
 def _nothing_to_read(_: Left) -> tuple[Read, ...]:

@@ -206,6 +206,7 @@ CREATE TABLE finding (
     pack      text NOT NULL,
     author    text NOT NULL DEFAULT '',
     licence   text NOT NULL DEFAULT '',
+    about     text NOT NULL DEFAULT '',           -- what the rule says of itself; hostile text
     evidence  text NOT NULL,                      -- a few lines around what matched: hostile text
     sha256    text NOT NULL DEFAULT '',
     quarantined boolean NOT NULL DEFAULT false,

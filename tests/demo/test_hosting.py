@@ -18,6 +18,7 @@ from hosting import MakeSite
 from steelyard.demo.hosting import Hosting, HostingError, Site, Template, running_shop
 from steelyard.demo.hosting import wordpress as fetching
 from steelyard.demo.hosting.odd import add_odd_files, add_odd_tables, fill_database, fill_files
+from steelyard.demo.hosting.root import sudo_rules
 from steelyard.demo.hosting.wordpress import tree_digest
 
 
@@ -239,3 +240,16 @@ def test_a_package_that_is_not_the_pinned_one_is_not_used(
     with pytest.raises(HostingError, match=f"{what} is not what is expected"):
         fetching.prepare(tmp_path / "setup")
     assert not (tmp_path / "setup/wordpress").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can say what sudo allows")
+def test_sudo_allows_what_its_rules_say_while_they_are_needed(hosting: Hosting) -> None:
+    user = hosting.owner.name
+    with sudo_rules(f"{user} ALL=(root) NOPASSWD: /usr/bin/id -u"):
+        assert hosting.owner.run(["sudo", "-n", "/usr/bin/id", "-u"]) == "0\n"
+        with pytest.raises(HostingError, match="password is required"):
+            hosting.owner.run(["sudo", "-n", "/usr/bin/id", "-g"])
+    with pytest.raises(HostingError, match="password is required"):
+        hosting.owner.run(["sudo", "-n", "/usr/bin/id", "-u"])
+    with pytest.raises(HostingError, match="does not take"), sudo_rules("this is no rule"):
+        pass

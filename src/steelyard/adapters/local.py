@@ -114,4 +114,4 @@ class _Program:
         """Keeps the end of what it complains of."""
         assert self._process.stderr is not None  # noqa: S101
         while piece := await self._process.stderr.read(65_536):
-            self._complained = (self._complained + piece)[-4000:]
+            self._complained = (self._complained + piece)[-65_536:]

@@ -18,6 +18,8 @@ from steelyard.toolbox.reach import Access, Errand, HostError, Login, Reached
 from steelyard.toolbox.session import PYTHONS, Session
 from steelyard.toolbox.way import Gone
 
+asyncssh.set_log_level("WARNING")  # below, it logs command lines
+
 CONNECT = 15.0
 """Seconds in which a host has to let us in."""
 ALIVE, MISSED = 5.0, 3
@@ -131,7 +133,7 @@ class _Way:
 
     async def start(self, argv: Sequence[str], become: str = "") -> _Program:
         line = ["sudo", "-n", "-u", become, "--", *argv] if become else argv
-        command = "exec " + " ".join(shlex.quote(each) for each in line)
+        command: Any = ("exec " + " ".join(shlex.quote(each) for each in line)).encode("utf-8", "surrogateescape")
         try:
             process = await self._connection.create_process(command, encoding=None, request_pty=False)
         except (asyncssh.Error, OSError) as error:
@@ -176,7 +178,7 @@ class _Program:
         """Keeps the end of what it complains of."""
         with suppress(asyncssh.Error, OSError):
             while piece := await self._process.stderr.read(65_536):
-                self._complained = (self._complained + piece)[-4000:]
+                self._complained = (self._complained + piece)[-65_536:]
 
 
 def _lost(host: str, error: Exception) -> HostError:

@@ -98,7 +98,12 @@ class Helped:
         more = {"token": self._wanted.token, "docroot": sent(self._wanted.docroot), "hold": self._wanted.hold}
         with suppress(HostError):  # what never started reads nothing: how it ended says more
             await self._program.write(bundle.opening(marker, modules, code=self.reads_code, **more))
-        await self._lines.after(marker.encode(), NOISE)
+        try:
+            await self._lines.after(marker.encode(), NOISE)
+        except EOFError:
+            raise await self._ended() from None
+        except Foreign as error:
+            raise self._bad(error) from None
         first = await self._message()
         if first.get("want") == "source":
             self.reads_code = False
@@ -168,7 +173,7 @@ class Helped:
 
     def _modules(self, verb: str, args: dict[str, Json]) -> list[dict[str, Json]]:
         """The message that brings the modules a verb needs and the host has not got yet."""
-        names = {module_of(each) for each in (verb, *_nested(args))}
+        names = {module_of(each) for each in (verb, *nested(args))}
         modules = bundle.needed([each for each in names if bundle.exists(each)], self._sent)
         self._sent |= {each.name for each in modules}
         packed = bundle.packed(modules, code=self.reads_code)
@@ -234,18 +239,18 @@ def _call(number: int, verb: str, args: dict[str, Json], timeout: float) -> dict
     return {"call": number, "verb": verb, "args": sent(args), "timeout": timeout}
 
 
-def _nested(args: Json) -> Iterator[str]:
+def nested(args: Json) -> Iterator[str]:
     """The verbs of actions within arguments, as `together` has them."""
     match args:
         case {"$do": str(verb), "args": inner}:
             yield verb
-            yield from _nested(inner)
+            yield from nested(inner)
         case dict():
             for each in cast("dict[str, Json]", args).values():
-                yield from _nested(each)
+                yield from nested(each)
         case list():
             for each in cast("list[Json]", args):
-                yield from _nested(each)
+                yield from nested(each)
         case _:
             return
 

@@ -43,6 +43,15 @@ class Lines:
             left -= len(line) + 1
         raise Foreign(f"{most} bytes, and not what was asked for")
 
+    async def some(self) -> bytes:
+        """Whatever comes next, as it is; empty at the end."""
+        if not self._whole and not self._length:
+            return await self._read()
+        held = b"".join(each + b"\n" for each in self._whole) + b"".join(self._begun)
+        self._whole.clear()
+        self._begun, self._length = [], 0
+        return held
+
     def _add(self, piece: bytes) -> None:
         first, *others = piece.split(b"\n")
         self._begun.append(first)

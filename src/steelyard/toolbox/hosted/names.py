@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from steelyard.toolbox.hosted.words import Failed, shown
@@ -50,6 +51,13 @@ def mounts(mountinfo: str) -> list[str]:
     """The mount points that /proc/self/mountinfo names."""
     points = (line.split(" ")[4] for line in mountinfo.splitlines() if line.count(" ") > 4)
     return [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), each) for each in points]
+
+
+def no_mount(path: str, mounts: Iterable[str]) -> None:
+    """Raises Failed `mount` where something is mounted at the real path, or below."""
+    for each in mounts:
+        if each == path or each.startswith(path + "/"):
+            raise Failed("mount", f"{shown(each)} is a mount point: unmount it before {shown(path)} is removed")
 
 
 def _renameat2(a: str, b: str, flags: int) -> int:

@@ -68,9 +68,11 @@ class Job:
                     gone = gone or time.monotonic()
                     if time.monotonic() - gone > 1.0:  # something they left behind still holds the pipe
                         break
+            pause = 0.0002
             while any(each.poll() is None for each in self._all):
                 self._look()
-                time.sleep(0.005)
+                time.sleep(pause)
+                pause = min(2 * pause, 0.02)
             return [self._ran(each) for each in self._all]
         finally:
             self.kill()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from steelyard.toolbox.hosted.names import no_mount
 from steelyard.toolbox.hosted.words import Failed, Seen, failed, shown
 
 DEEP = 100
@@ -74,9 +75,7 @@ def walk(
 def remove(top: str, mounts: Iterable[str], look: Callable[[], None]) -> None:
     """Removes a folder and all in it, or one file or link. Raises Failed `mount`, before it begins, if one is in it."""
     whole = os.path.join(os.path.realpath(os.path.dirname(top) or "/"), os.path.basename(top))
-    inside = [each for each in mounts if each == whole or each.startswith(whole + "/")]
-    if inside:
-        raise Failed("mount", f"{shown(inside[0])} is a mount point: unmount it before {shown(top)} is removed")
+    no_mount(whole, mounts)
     try:
         found = os.lstat(top)
     except FileNotFoundError:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
+
+from psycopg import AsyncConnection
 
 from steelyard.toolbox.scanning.model import Layout, Manifest
 
 
 class Releases(Protocol):
-    """Where manifests are kept."""
+    """Where manifests are kept: core slots."""
 
-    async def of(self, kind: str, slug: str, version: str, locale: str) -> Mapping[str, tuple[str, int]] | None:
+    async def __call__(
+        self, conn: AsyncConnection[Any], kind: str, slug: str, version: str, locale: str
+    ) -> Mapping[str, tuple[str, int]] | None:
         """SHA-256 and bytes by path; None where there is none, or its signature does not hold."""
         ...
 
 
 async def manifests_of(
     releases: Releases,
+    conn: AsyncConnection[Any],
     layout: Layout,
     version: str,
     locale: str,
@@ -26,13 +31,11 @@ async def manifests_of(
     """The manifests of what is installed, and the titles of what has none. `installed`: as `scan.versions` answers."""
     found: list[Manifest] = []
     without: list[str] = []
-    core = await releases.of("core", "wordpress", version, locale) or await releases.of(
-        "core", "wordpress", version, "en_US"
-    )
+    core = await releases(conn, "core", "wordpress", version, locale)
     _add(found, without, "core", f"WordPress {version} {locale}".strip(), layout.core, core)
     for kind, folder in (("plugin", layout.plugins), ("theme", f"{layout.content}/themes")):
         for slug, its_version in _sorted(installed.get(f"{kind}s", {})):
-            files = await releases.of(kind, slug, its_version, "")
+            files = await releases(conn, kind, slug, its_version, "")
             _add(found, without, kind, f"{slug} {its_version}", f"{folder}/{slug}", files)
     return found, without
 

@@ -82,7 +82,10 @@ class _Scan:
         began = monotonic()
         seen = await survey(reached, Layout(*args["layout"]), context)
         installed = await _installed(reached, seen.layout, context) if not args.get("core_only") else {}
-        manifests, without = await manifests_of(self._releases, seen.layout, args["version"], args["locale"], installed)
+        async with context.database.cell() as conn:
+            manifests, without = await manifests_of(
+                self._releases, conn, seen.layout, args["version"], args["locale"], installed
+            )
         if args.get("core_only") and not manifests:
             raise HostError("no_manifest", _NO_MANIFEST.format(without[0]))
         digests = await _digests(reached, manifests, seen.entries, context)

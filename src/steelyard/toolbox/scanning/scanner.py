@@ -37,8 +37,11 @@ class Pack:
         self.name, self.licence, self.severity, self.rules = name, licence, severity, rules
 
 
-def compiled(packs: Iterable[Pack]) -> yara_x.Rules:
-    """All packs as one set of rules, each in the namespace of its name. Raises yara_x.CompileError."""
+def compiled(packs: Iterable[Pack]) -> tuple[yara_x.Rules, tuple[str, ...]]:
+    """All packs as one set of rules, each in the namespace of its name, and what they are warned of.
+
+    Raises yara_x.CompileError.
+    """
     compiler = yara_x.Compiler()
     for name in GLOBALS:
         compiler.define_global(name, "")
@@ -46,7 +49,8 @@ def compiled(packs: Iterable[Pack]) -> yara_x.Rules:
     for pack in packs:
         compiler.new_namespace(pack.name)
         compiler.add_source(pack.rules, origin=pack.name)
-    return compiler.build()
+    warnings = tuple(f"line {each['line']}: {each['title']}" for each in compiler.warnings())
+    return compiler.build(), warnings
 
 
 class Scanning:
@@ -55,7 +59,7 @@ class Scanning:
     def __init__(self, packs: list[Pack], layout: Layout) -> None:
         self._packs = {each.name: each for each in packs}
         self._layout = layout
-        self._scanner = yara_x.Scanner(compiled(packs))
+        self._scanner = yara_x.Scanner(compiled(packs)[0])
         self._scanner.set_timeout(SECONDS)
         self._scanner.max_matches_per_pattern(_MOST_MATCHES)
 

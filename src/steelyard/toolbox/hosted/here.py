@@ -219,10 +219,11 @@ class Here:
         self.look()
         with system():
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb", buffering=0) as file, system():
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
+                os.close(fd)  # os.fdopen takes no folder
                 raise Failed("not_a_file", f"{shown(path)} is no file")
+        with os.fdopen(fd, "rb", buffering=0) as file, system():
             file.seek(at if at >= 0 else max(0, found.st_size + at))
             data = bytearray()
             while len(data) < most:

@@ -74,6 +74,10 @@ class Settings(BaseModel):
         default=False, description="Whether this machine may do everything without signing in. The demo sets it."
     )
     deliveries: int = Field(default=16, ge=1, le=200, description="Deliveries to Intercom that a worker does at once.")
+    runbooks: Path | None = Field(
+        default=None, description="The folder of your own runbooks, the same on every machine of the cell."
+    )
+    runs: int = Field(default=8, ge=1, le=100, description="Runs at sites that a worker does at once.")
     alarms: SecretStr | None = Field(
         default=None,
         description="Where alarms are told: Apprise addresses, one per line (Slack, Teams, e-mail and others).",

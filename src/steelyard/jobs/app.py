@@ -60,7 +60,7 @@ for _name in ("procrastinate.utils", "procrastinate.worker", "procrastinate.work
     logging.getLogger(_name).addFilter(_is_news)
 
 
-def job_app(url: str, *, size: int = 6) -> procrastinate.App:
+def job_app(url: str, *, size: int = 8) -> procrastinate.App:
     """The Procrastinate app on the application's `url`; use it inside `async with app.open_async()`.
 
     Its own connections do not wait for the disk: what a crash of the machine may undo is that a job was taken or

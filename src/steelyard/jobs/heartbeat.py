@@ -31,10 +31,10 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine sleeps, and when its time is set."""
 
 ALIVE: LiteralString = """
-SELECT (count(*) / 2.0)::integer AS count FROM procrastinate_workers
+SELECT ceil(count(*) / 3.0)::integer AS count FROM procrastinate_workers
 WHERE last_heartbeat > clock_timestamp() - interval '10 seconds'
 """
-"""Counts the worker processes that live. Each shows itself as two: one delivers, the other reads and tells."""
+"""Counts the worker processes that live. Each shows itself as three: one delivers, one reads and tells, one runs."""
 
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%s)"
 _log = logging.getLogger(__name__)

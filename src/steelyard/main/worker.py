@@ -1,4 +1,4 @@
-"""The worker process: routes, delivers, watches, rescues and forgets."""
+"""The worker process: routes, delivers, runs, watches, rescues and forgets."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from steelyard.kit.instants import moment
 from steelyard.kit.metrics import Sample
 from steelyard.main.clients import clients_of
 from steelyard.main.ground import ledger, now, unseal_with
+from steelyard.main.toolbox import tidy_toolbox, toolbox_jobs
 from steelyard.routing import calls as intercom_calls
 from steelyard.routing import tell
 from steelyard.routing.calls import Calls
@@ -37,6 +38,7 @@ from steelyard.routing.work import work
 from steelyard.store.database import Database, advice_on
 from steelyard.store.keys import WEB, WORKER
 from steelyard.store.retention import expire
+from steelyard.toolbox.tasks import TOOLBOX
 from steelyard.web.vitals import Vitals, serve_vitals
 
 _EXPIRE_EVERY = 3600.0
@@ -72,21 +74,24 @@ async def run_worker_process(settings: Settings, url: str) -> None:
     """Routes, delivers, watches, rescues and forgets until it is cancelled."""
     calls = Calls(now)
     async with (
-        Database.open(url, size=10, name="steelyard worker") as database,
+        Database.open(url, size=10 + settings.runs // 2, name="steelyard worker") as database,
         routing(database, url, settings.keys, calls) as parts,
         beating(url, parts.app),
         asyncio.TaskGroup() as group,
     ):
+        toolbox_jobs(parts.app, database, settings.runbooks, settings.keys)
         group.create_task(_read_back(database, parts.jobs))
         group.create_task(work(database, parts.router))
         group.create_task(_watch(database, settings, parts.app, calls).run())
         # Of their own, lest deliveries that wait for Intercom keep an alarm from being told.
         group.create_task(run_worker(parts.app, (DELIVER,), settings.deliveries))
         group.create_task(run_worker(parts.app, (READ, tell.TELL), _READINGS))
+        # A run may take minutes: nobody's reading waits for one, and what is cut off is taken up again.
+        group.create_task(run_worker(parts.app, (TOOLBOX,), settings.runs))
         if settings.metrics_port:
             group.create_task(serve_vitals(_worker_vitals(database, settings, calls), settings.metrics_port))
         group.create_task(rescue(database))
-        group.create_task(_forget(database))
+        group.create_task(_forget(database, settings.keys))
         group.create_task(end_with_parent())
 
 
@@ -121,8 +126,10 @@ async def _read_back(database: Database, jobs: RoutingJobs) -> None:
         await asyncio.sleep(_READ_EVERY)
 
 
-async def _forget(database: Database) -> None:
+async def _forget(database: Database, keys: Path) -> None:
     while True:
+        with _patience("tidying"):
+            await tidy_toolbox(database, keys)
         with _patience("expiring"):
             await expire(database, moment(now()))
         await asyncio.sleep(_EXPIRE_EVERY)

@@ -79,7 +79,7 @@ async def erase(ground: RunGround, workspace: WorkspaceId, number: RunId) -> Non
     runbook = ground.runbooks.all.get(run.runbook)
     if site is not None and runbook is not None and runbook.erase is not None:
         left = Left(site, run.params, run.token, ground.clock(), run.keeps)
-        async with ground.reach.open(site.host, Errand(run.token, site, hold=True)) as reached:
+        async with ground.ways(workspace).open(site.host, Errand(run.token, site, hold=True)) as reached:
             for action in runbook.erase(left):
                 await reached.call(action, lambda _: None)
             with suppress(HostError):

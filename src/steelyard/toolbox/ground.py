@@ -44,7 +44,8 @@ class RunGround:
     database: Database
     ledger: Ledger
     runbooks: Runbooks
-    reach: Reach
+    ways: Callable[[WorkspaceId], Reach]
+    """The way to the hosts of a workspace."""
     secrets: Secrets
     next: Next
     clock: Callable[[], datetime]

@@ -318,7 +318,7 @@ class _Work:
         errand = Errand(token, self._site, hold=holds, secrets=self._secrets)
         for pause in (*(PAUSES_PLANNING if planning else self._ground.pauses), None):
             try:
-                async with self._ground.reach.open(self._site.host, errand) as reached:
+                async with self._ground.ways(self._workspace).open(self._site.host, errand) as reached:
                     return await work(reached)
             except HostError as error:
                 if error.code not in LOST or pause is None:

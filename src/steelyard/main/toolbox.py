@@ -1,0 +1,64 @@
+"""The toolbox put together for workers: what they do runs with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from procrastinate import App
+
+from steelyard.jobs.app import deferring_app
+from steelyard.kit.ids import WorkspaceId
+from steelyard.main.hosts import Hosts
+from steelyard.main.runs import run_acts
+from steelyard.store.boxes import lid_of, publish_lid
+from steelyard.store.database import Connection, Database
+from steelyard.store.keys import WORKER, key_file
+from steelyard.toolbox.batches import Turns
+from steelyard.toolbox.erasing import tidy
+from steelyard.toolbox.ground import RunGround
+from steelyard.toolbox.model import Json
+from steelyard.toolbox.secrets import opened_with
+from steelyard.toolbox.steps import WorkerVerb
+from steelyard.toolbox.tasks import RunJobs, register
+from steelyard.web.console import utc_now
+
+
+def worker_verbs() -> Mapping[str, WorkerVerb]:
+    """What a worker itself does in runs, by the names of the verbs."""
+    return {}
+
+
+async def slots(conn: Connection) -> Mapping[str, Json]:
+    """What this cell holds ahead of need."""
+    return {}
+
+
+def run_ground(database: Database, own: Path | None, keys: Path) -> RunGround:
+    """What a worker does runs with. `keys`: the folder of the key files."""
+    acts = run_acts(database, own)
+
+    @cache
+    def way(workspace: WorkspaceId) -> Hosts:
+        return Hosts(database, workspace, keys)
+
+    return RunGround(
+        database, acts.ledger, acts.runbooks, way, opened_with(keys), Turns(acts), utc_now, worker_verbs(), slots
+    )
+
+
+def toolbox_jobs(app: App, database: Database, own: Path | None, keys: Path) -> None:
+    """Makes `app` do the toolbox's jobs."""
+    register(app, run_ground(database, own, keys))
+
+
+async def tidy_toolbox(database: Database, keys: Path) -> None:
+    """One round: plans expire, what runs moved aside is erased, and everybody learns how to seal for this worker."""
+    jobs = RunJobs(deferring_app())
+    async with database.cell() as conn:
+        if key_file(keys, WORKER).exists():
+            await publish_lid(conn, lid_of(key_file(keys, WORKER)))
+        rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+    for (workspace,) in rows:
+        await tidy(database, WorkspaceId(workspace), jobs, utc_now)

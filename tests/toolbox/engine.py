@@ -154,11 +154,12 @@ async def engine_in(
     acts = RunActs(database, ledger, RUNBOOKS, jobs, clock)
     async with database.cell() as conn:
         await publish_lid(conn, lid_of(key_file(keys, WORKER)))
+    way = reach or LocalReach()
     ground = RunGround(
         database,
         ledger,
         RUNBOOKS,
-        reach or LocalReach(),
+        lambda _: way,
         opened_with(keys),
         Turns(acts),
         clock,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,34 +19,35 @@ from steelyard.toolbox.runbook import Asked, Left, Runbook
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _CHILD = """
-import importlib, json, pkgutil, sys
+import importlib, json, os, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
 from steelyard.toolbox import hosted
 from steelyard.toolbox.hosted.here import Failed, Here, Place
-asked = json.load(sys.stdin)
 verbs, resources = {}, {}
 for found in pkgutil.iter_modules(hosted.__path__):
     module = importlib.import_module("steelyard.toolbox.hosted." + found.name)
     verbs.update(getattr(module, "VERBS", {}))
     for name in getattr(module, "FILES", ()):
         resources[name] = open(hosted.__path__[0] + "/" + name, "rb").read()
-place = Place(asked["account"], asked["home"], asked["home"] + "/.steelyard", asked["token"], resources)
-def said(told):
-    print(json.dumps(told), file=sys.stderr)
-if asked.get("kill"):  # dies at a primitive, as kill -9 would have it
-    import os
-    name, count = asked["kill"]
+def dying(name, left):  # at a primitive, as kill -9 would have it
     original = getattr(Here, name)
-    def dying(self, *args, **kept):
-        asked["kill"][1] -= 1
-        if asked["kill"][1] < 0:
+    def counted(self, *args, **kept):
+        nonlocal left
+        left -= 1
+        if left < 0:
             os._exit(9)
         return original(self, *args, **kept)
-    setattr(Here, name, dying)
-try:
-    print(json.dumps({"answer": verbs[asked["verb"]](Here(place, said), asked["args"])}))
-except Failed as failed:
-    print(json.dumps({"code": failed.code, "message": failed.message}))
+    setattr(Here, name, counted)
+for line in sys.stdin:
+    asked, told = json.loads(line), []
+    if asked["kill"]:
+        dying(*asked["kill"])
+    place = Place(asked["account"], asked["home"], asked["home"] + "/.steelyard", asked["token"], resources)
+    try:
+        answer = {"answer": verbs[asked["verb"]](Here(place, told.append), asked["args"])}
+    except Failed as failed:
+        answer = {"code": failed.code, "message": failed.message}
+    print(json.dumps({**answer, "told": told}), flush=True)
 """
 
 
@@ -71,6 +73,7 @@ class Carrying:
         self.by_root: list[list[str]] = []
         self.kill: tuple[str, int] | None = None
         """After how many calls of which primitive the next verb dies."""
+        self._child: subprocess.Popen[str] | None = None
 
     def do(self, action: Action) -> Any:
         """The verb's answer. Raises VerbFailed. What root would do is noted; it is not done."""
@@ -79,8 +82,39 @@ class Carrying:
             return {"status": 0, "out": "", "err": ""}
         home = str(self.hosting.folder / "home")
         asked = {"verb": action.verb, "args": self._resolved(action.args), "token": self.token, "home": home}
-        asked |= {"account": self.hosting.owner.name, "kill": self.kill}
-        return _child(self.hosting, asked, self.said)
+        answer = self._ask(asked | {"account": self.hosting.owner.name, "kill": self.kill})
+        self.said += answer["told"]
+        if "code" in answer:
+            raise VerbFailed(answer["code"], answer["message"])
+        return answer["answer"]
+
+    def _ask(self, asked: Mapping[str, Any]) -> Any:
+        child = self._child or self._start()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(json.dumps(asked) + "\n")
+        child.stdin.flush()
+        line = child.stdout.readline()
+        if self.kill:
+            self.stop()
+        if not line and self.kill:
+            raise Killed
+        assert line, "the verb ended without an answer"
+        return json.loads(line)
+
+    def _start(self) -> subprocess.Popen[str]:
+        argv = ["/usr/bin/python3", "-I", "-c", _CHILD, str(Path(steelyard.__file__).parents[1])]
+        started = subprocess.Popen(
+            self.hosting.owner.command(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+        )
+        self._child = started
+        return started
+
+    def stop(self) -> None:
+        """Ends the process that does the verbs."""
+        if self._child is not None:
+            self._child.communicate()
+            self._child = None
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, Secret):
@@ -107,8 +141,6 @@ class Carrying:
         return [check.says.message for check in plan.checks if not self._holds(check)]
 
     def _holds(self, check: model.Check) -> bool:
-        import time
-
         for _ in range(check.tries):
             answer = self.do(check.action)
             if all(matches(answer.get(key), wanted) for key, wanted in check.expects.items()):
@@ -174,17 +206,3 @@ def hints_of(hosting: Hosting) -> dict[str, Any]:
         "redis": {"host": "127.0.0.1", "port": redis.port, "admin": "admin"},
         "http_to": ["127.0.0.1", hosting.nginx.port],
     }
-
-
-def _child(hosting: Hosting, asked: dict[str, Any], said: list[Any]) -> Any:
-    package = Path(steelyard.__file__).parent
-    argv = [*hosting.owner.command(["/usr/bin/python3", "-I", "-c", _CHILD, str(package.parent)])]
-    done = subprocess.run(argv, input=json.dumps(asked), capture_output=True, text=True, timeout=120, cwd="/")
-    if done.returncode == 9:
-        raise Killed
-    assert done.returncode == 0, done.stderr
-    said += [json.loads(line) for line in done.stderr.splitlines()]
-    answer = json.loads(done.stdout)
-    if "code" in answer:
-        raise VerbFailed(answer["code"], answer["message"])
-    return answer["answer"]

@@ -14,8 +14,10 @@ from steelyard.toolbox.tools import php
 
 
 @pytest.fixture
-def carrying(hosting: Hosting) -> Carrying:
-    return Carrying(hosting)
+def carrying(hosting: Hosting) -> Iterator[Carrying]:
+    carrying = Carrying(hosting)
+    yield carrying
+    carrying.stop()
 
 
 @pytest.fixture

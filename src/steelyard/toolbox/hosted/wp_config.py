@@ -1,4 +1,4 @@
-"""What wp-config.php says, read as text: nothing of a site is executed for it.
+"""What wp-config.php says, read as text: nothing of a site is executed for it. And a fresh one.
 
     definitions(text, folder) -> Config(constants, prefix, literal)
 
@@ -19,11 +19,11 @@ NEEDED = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST")
 
 _SECRET = re.compile(r"KEY|SALT|PASS|PWD|SECRET|TOKEN|AUTH|NONCE|LICEN[CS]E|CREDENTIAL|DSN", re.IGNORECASE)
 _WITH_PASSWORD = re.compile(r"//[^/@]*@")
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""
     (?P<space>\s+ | \#(?!\[)[^\n]*?(?=\?>|\n|\Z) | //[^\n]*?(?=\?>|\n|\Z) | /\*.*?(?:\*/|\Z))
   | (?P<single>'(?:[^'\\]|\\.)*')
-  | (?P<double>"(?:[^"\\]|\\.)*")
+  | (?P<double>"(?:[^"\\{]|\\.|\{(?!\$)|\{\$(?:[^"'{}]|'[^']*'|"[^"]*")*\})*")
   | (?P<here><<<[ \t]*(?P<quote>["']?)(?P<label>[A-Za-z_]\w*)(?P=quote)\r?\n.*?\n[ \t]*(?P=label)\b)
   | (?P<variable>\$+[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)
   | (?P<name>\\?[A-Za-z_\x80-\uffff][\w\x80-\uffff\\]*)
@@ -95,7 +95,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     start = re.search(r"<\?php\b|<\?=", text)
     place = start.end() if start else len(text)
     while place < len(text):
-        match = _TOKEN.match(text, place)
+        match = TOKEN.match(text, place)
         if match is None:
             return
         place = match.end()
@@ -245,3 +245,48 @@ def _text_of(token: _Token) -> str:
     if re.search(r"(?<!\\)(?:\\\\)*(?:\$[A-Za-z_{]|\{\$|\\[0-7xu])", inside):
         raise _Unknown
     return re.sub(r"\\(.)", lambda each: _ESCAPES.get(each.group(1), each.group()), inside, flags=re.DOTALL)
+
+
+_WRITTEN = """\
+<?php
+// Written by Steelyard. The settings of the database are those that were here before; the keys are new.
+{lines}
+{more}
+if ( ! defined( 'ABSPATH' ) ) {{
+    define( 'ABSPATH', __DIR__ . '/' );
+}}
+require_once ABSPATH . 'wp-settings.php';
+"""
+_FORWARDED = """
+// The site is behind a proxy that speaks HTTPS for it.
+if ( isset( $_SERVER['HTTP_X_FORWARDED_PROTO'] ) && 'https' === $_SERVER['HTTP_X_FORWARDED_PROTO'] ) {
+    $_SERVER['HTTPS'] = 'on';
+}
+"""
+_DATABASE = ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", "DB_CHARSET", "DB_COLLATE")
+
+
+def written(
+    database: Mapping[str, str],
+    prefix: str,
+    constants: Mapping[str, Any],
+    salts: Mapping[str, str],
+    forwarded: bool,
+) -> str:
+    """A fresh wp-config.php: the database's settings as they are, the prefix, `constants`, and `salts` by name."""
+    told: dict[str, Any] = {name: database.get(name, "") for name in _DATABASE}
+    told["DB_CHARSET"] = told["DB_CHARSET"] or "utf8mb4"
+    told.update(salts)
+    told.update(constants)
+    lines = [f"define( {_said(name)}, {_said(value)} );" for name, value in told.items()]
+    lines.append(f"$table_prefix = {_said(prefix)};")
+    return _WRITTEN.format(lines="\n".join(lines), more=_FORWARDED if forwarded else "")
+
+
+def _said(value: Any) -> str:
+    """A value as PHP has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

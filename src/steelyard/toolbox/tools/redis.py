@@ -1,0 +1,116 @@
+"""The site's keys in Redis, its user there, its drop-in. Pure. What they do: hosted/redis.py, hosted/dropin.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from steelyard.toolbox.model import Action, Json, Secret, Site, Token
+from steelyard.toolbox.runbook import Facts, Read
+
+ADMIN = Secret("redis")
+"""The password of the hint `redis`'s `admin`: a secret of the host. See docs/reference/hints.md."""
+
+LOCAL = {"host": "127.0.0.1", "port": 6379}
+
+
+def at(site: Site, endpoint: str = "") -> dict[str, Json]:
+    """Where Redis is, and who we are there: `endpoint` (`host:port` or a socket's path), else the hint, else port 6379.
+
+    The hint `redis` is `{"host", "port"}` or `{"socket"}`, with `admin` where its users need a password.
+    """
+    hint: Mapping[str, Json] = site.hints.get("redis") or {}
+    place: dict[str, Json] = {key: hint[key] for key in ("host", "port", "socket") if key in hint} or dict(LOCAL)
+    if endpoint.startswith("/"):
+        place = {"socket": endpoint}
+    elif endpoint:
+        host, _, port = endpoint.rpartition(":")
+        place = {"host": host.strip("[]"), "port": int(port)}
+    return place | ({"user": hint["admin"], "password": ADMIN} if hint.get("admin") else {})
+
+
+def name_of(site: Site, token: Token) -> str:
+    """What a site is called in Redis: its user there, and with a colon how its keys begin."""
+    return f"{re.sub(r'[^a-z0-9-]+', '-', site.name.lower()).strip('-')[:60] or 'site'}-{token}"
+
+
+def read(site: Site, name: str, endpoint: str = "") -> Read:
+    """Reads what Redis is and has of the site, into `redis`: see `steelyard.toolbox.hosted.redis.read`.
+
+    `name`: what the site would be called there, where no earlier run gave it a name.
+    """
+    args: dict[str, Json] = {"at": at(site, endpoint), "name": name}
+    return Read("redis", Action("redis.read", args | {"docroot": site.docroot, "php": str(site.hints.get("php", ""))}))
+
+
+def flush_site(site: Site, facts: Facts) -> Action | None:
+    """Removes the site's own keys, and no others, from the facts of `wp.read`; None where it has no prefix of its own.
+
+    For a site whose database is changed or replaced: its cache would go on telling what was.
+    """
+    constants: Mapping[str, Json] = facts["wordpress"].get("constants") or {}
+    prefix = own_prefix(constants)
+    if prefix is None:
+        return None
+    return Action("redis.flush", {"at": _place(site, constants), "prefix": prefix})
+
+
+def own_prefix(constants: Mapping[str, Json]) -> str | None:
+    """How the keys of a site begin that `set_up_redis` set up, by its constants; None for any other."""
+    prefix = constants.get("WP_REDIS_PREFIX")
+    return prefix if isinstance(prefix, str) and re.fullmatch(r"[a-z0-9-]{1,60}-[0-9a-f]{8}:", prefix) else None
+
+
+def _place(site: Site, constants: Mapping[str, Json]) -> dict[str, Json]:
+    """Where the site's own constants say that Redis is, and who we are there."""
+    if constants.get("WP_REDIS_PATH"):
+        return at(site, str(constants["WP_REDIS_PATH"]))
+    return at(site, f"{constants.get('WP_REDIS_HOST', LOCAL['host'])}:{constants.get('WP_REDIS_PORT', LOCAL['port'])}")
+
+
+def make_user(place: Mapping[str, Json], name: str, secret: Secret) -> Action:
+    """Makes or renews the site's user, who may touch its keys alone."""
+    return Action("redis.make_user", {"at": place, "name": name, "prefix": f"{name}:", "secret": secret})
+
+
+def drop_user(place: Mapping[str, Json], name: str) -> Action:
+    """Takes the site's user and keys away."""
+    return Action("redis.drop_user", {"at": place, "name": name, "prefix": f"{name}:"}, timeout=300.0)
+
+
+def limit(place: Mapping[str, Json], most: int, policy: str, unless: list[Json] | None = None) -> Action:
+    """Sets how many bytes Redis takes (0: no limit), and what goes when they are full."""
+    args: dict[str, Json] = {"at": place, "bytes": most, "policy": policy}
+    return Action("redis.limit", args | ({"unless": unless} if unless else {}))
+
+
+def prove(site: Site, place: Mapping[str, Json], name: str, url: str) -> Action:
+    """Asks the site for `url` and sees it answered from Redis: `{"status", "keys", "hit"}`."""
+    args: dict[str, Json] = {"at": place, "prefix": f"{name}:", "url": url, "secret": Secret("proof", 16)}
+    return Action("redis.prove", args | ({"to": site.hints["http_to"]} if site.hints.get("http_to") else {}))
+
+
+def look(site: Site, token: Token | None = None) -> Read:
+    """Reads what lies where WordPress looks for its object cache, into `dropin`; with `token`, what that run left."""
+    args: dict[str, Json] = {"docroot": site.docroot, "php": str(site.hints.get("php", ""))}
+    return Read("dropin", Action("dropin.look", args | ({"token": token} if token else {})))
+
+
+def configure(config: str, token: Token, constants: Mapping[str, Json], php: str) -> Action:
+    """Sets constants in a wp-config.php; the file is kept as it was."""
+    return Action("dropin.configure", {"config": config, "token": token, "constants": constants, "php": php})
+
+
+def unconfigure(config: str, token: Token) -> Action:
+    """A wp-config.php as it was before the run `token`."""
+    return Action("dropin.unconfigure", {"config": config, "token": token})
+
+
+def put_dropin(path: str, token: Token) -> Action:
+    """Puts our object-cache.php in; what was there is kept."""
+    return Action("dropin.put", {"path": path, "token": token})
+
+
+def take_dropin(path: str, token: Token) -> Action:
+    """What was at `path` before the run `token`."""
+    return Action("dropin.take", {"path": path, "token": token})

@@ -5,14 +5,27 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from steelyard.cli import connecting, desk, health, hosts, people, reading, rules, secrets, serving, sites, switching
+from steelyard.cli import (
+    connecting,
+    desk,
+    health,
+    hosts,
+    people,
+    reading,
+    rules,
+    runbooks,
+    secrets,
+    serving,
+    sites,
+    switching,
+)
 from steelyard.cli.base import app
 from steelyard.jobs.processes import end_in_order
 from steelyard.kit.errors import SteelyardError
 
 __all__ = ["COMMANDS", "app", "start"]
 
-COMMANDS = (serving, connecting, people, desk, switching, reading, hosts, sites, health, rules, secrets)
+COMMANDS = (serving, connecting, people, desk, switching, reading, hosts, sites, runbooks, health, rules, secrets)
 """The modules whose commands hang on `app`, in the order of its help."""
 
 

@@ -81,7 +81,7 @@ class Scanning:
 
     def _hit(self, rule: yara_x.Rule, data: bytes) -> Hit:
         pack = self._packs[rule.namespace]
-        said = {str(key).lower(): str(value) for key, value in rule.metadata}
+        said = {str(key).lower(): _text(value) for key, value in rule.metadata}
         severity = said.get("severity", "").lower()
         matches = [match for pattern in rule.patterns for match in pattern.matches]
         first = min(matches, key=lambda each: each.offset, default=None)
@@ -94,6 +94,10 @@ class Scanning:
             clean(said.get("about", said.get("description", "")), 300),
             judge.around(data, first.offset, first.length) if first else clean(judge.head(data)),
         )
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def files_of(batch: Mapping[str, Any]) -> Iterable[tuple[str, bytes]]:

@@ -12,12 +12,14 @@ from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
+from steelyard.demo.hosting import Site
 from steelyard.demo.intercom import Simulator
 from steelyard.jobs.processes import run
 from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.checking import make_attributes
 from steelyard.operations.connecting import store_workspace
 from steelyard.operations.database import own_server
+from steelyard.operations.demo_shop import register, shop
 from steelyard.operations.serving import processes
 from steelyard.people.accounts import write_password
 from steelyard.people.members import Staff
@@ -42,15 +44,17 @@ class DemoOptions(NamedTuple):
 
 def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
     """Shows Steelyard at work on a server and data of its own in `data`; the figures of what happened."""
-    with own_server(data) as (embedded, _):
+    with own_server(data) as (embedded, _), shop(data) as site:
         prepare(embedded.owner_url, APP)
         settings = Settings(
             cell="demo", data=data, keys=data / "keys", port=port, open_to_loopback=True, log_level="warning"
         )
-        return run(_demo(settings, embedded.app_url, options, ready))
+        return run(_demo(settings, embedded.app_url, options, site, ready))
 
 
-async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Callable[[str], None]) -> dict[str, Any]:
+async def _demo(
+    settings: Settings, url: str, options: DemoOptions, site: Site | None, ready: Callable[[str], None]
+) -> dict[str, Any]:
     desk = f"http://{settings.host}:{settings.port}"
     environment = to_environment(settings) | {"DATABASE_URL": url}
     async with Database.open(url, size=4, name="steelyard demo") as database:
@@ -60,6 +64,9 @@ async def _demo(settings: Settings, url: str, options: DemoOptions, ready: Calla
 
         async def settle(workspace: WorkspaceId) -> None:
             await let_people_in(database, workspace)
+            if site is not None:
+                async with database.transaction(workspace) as conn:
+                    await register(conn, workspace, settings.keys, site, datetime.now(UTC))
 
         stage = demonstration.Stage(database, connect, processes(environment), settle)
         return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)

@@ -22,6 +22,7 @@ from steelyard.toolbox.parameters import default_of, read_values
 from steelyard.toolbox.registry import read_sites
 from steelyard.toolbox.runbook import Parameter, Runbook
 from steelyard.toolbox.runbooks import Runbooks
+from steelyard.toolbox.runs_api import status_of
 from steelyard.toolbox.runs_read import RunListed, runs_of_runbook
 from steelyard.toolbox.shelf import OnShelf, grouped, on_shelf, own_text
 from steelyard.toolbox.states import STATE_WORDS
@@ -113,7 +114,7 @@ class RunbooksPages:
         return self._pages.answer(
             request,
             "toolbox/runbook.html",
-            status=422 if refusal is not None else 200,
+            status=status_of(refusal) if refusal is not None else 200,
             view=view,
             form=self._form(runbook, language, refusal, given or {}),
             refusal=refusal,

@@ -15,17 +15,18 @@ from steelyard.people.gate import counted_as, standing_of
 from steelyard.people.members import names_of
 from steelyard.people.permissions import Permission, Standing
 from steelyard.store.database import Database
-from steelyard.toolbox.acting import acts_of
+from steelyard.toolbox.acting import Act, acts_of
 from steelyard.toolbox.acts import RunRefused
-from steelyard.toolbox.model import RunId
+from steelyard.toolbox.model import Risk, RunId
 from steelyard.toolbox.rules import may_approve, may_run
 from steelyard.toolbox.rules_store import read_rules, read_safety
 from steelyard.toolbox.run_view import Pressing, RunView, view_of
 from steelyard.toolbox.runbooks import Runbooks
+from steelyard.toolbox.runs_api import status_of
 from steelyard.toolbox.runs_read import RUNS, RUNS_CHANNEL, read_batch, read_lines, read_run, read_runs
-from steelyard.toolbox.runs_seen import LineSeen, RunSeen
+from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunSeen
 from steelyard.toolbox.shelf import title_of
-from steelyard.toolbox.states import ENDED, STATE_WORDS
+from steelyard.toolbox.states import ENDED, STATE_WORDS, State
 from steelyard.web.console import Clock
 from steelyard.web.data import answer_table, data_routes, wants_rows
 from steelyard.web.frames import Parts
@@ -106,7 +107,7 @@ class RunsPages:
         return self._pages.answer(
             request,
             "toolbox/run.html",
-            status=422 if refusal is not None else 200,
+            status=status_of(refusal) if refusal is not None else 200,
             view=view,
             parts=parts,
             frame=frame.id,
@@ -156,8 +157,11 @@ class RunsPages:
         return self._pages.answer(
             request,
             "toolbox/batch.html",
-            status=422 if refusal is not None else 200,
+            status=status_of(refusal) if refusal is not None else 200,
             batch=seen,
+            acts=batch_acts(seen),
+            ended_runs=seen.count(ENDED),
+            count_typed=any(each.risk is Risk.DESTROYS for each in seen.runs),
             who=names.get(seen.person, "") if seen.person is not None else "",
             title=self._title(seen.runbook, language_of(request)),
             state_words=STATE_WORDS,
@@ -217,6 +221,18 @@ class RunsPages:
     async def _lines(self, workspace: WorkspaceId, run: RunId) -> list[LineSeen]:
         async with self._database.transaction(workspace) as conn:
             return await read_lines(conn, run, most=MOST_LINES)
+
+
+def batch_acts(batch: BatchSeen) -> frozenset[Act]:
+    """What can be done with a request as it is; who may is another question."""
+    found: set[Act] = set()
+    if batch.confirmed_at is None and batch.count({State.PLANNED}) and not batch.count({State.PLANNING}):
+        found.add(Act.CONFIRM)
+    if batch.count({State.WAITS}):
+        found.add(Act.APPROVE)
+    if batch.stopped_at is None and batch.count(ENDED) + batch.count({State.STOPPED}) < len(batch.runs):
+        found.add(Act.CANCEL)
+    return frozenset(found)
 
 
 def _texts(lines: Sequence[LineSeen]) -> list[str]:

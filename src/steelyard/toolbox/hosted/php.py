@@ -6,6 +6,7 @@ reads them. Nothing in the account's PATH is trusted.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -87,25 +88,65 @@ def loaded(here: Here, args: dict[str, Any]) -> Any:
     return {"cli": wanted <= set(found["extensions"]["cli"]), "fpm": fpm}
 
 
-def forget(here: Here, args: dict[str, Any]) -> Any:
-    """`php.forget`: has FPM read `paths` again that it may hold compiled, without a reload. Args: `socket`, `paths`.
+def compiled(here: Here, args: dict[str, Any]) -> Any:
+    """`php.compiled`: what FPM holds compiled of a docroot: {asked, scripts, bytes}. Args as of `php.read`.
 
-    Answers `forgot`: whether it could be asked to. A pool that is closed to the account notices by itself.
+    `asked`: whether its pool could be asked; its socket may be closed to the account.
     """
-    if not here.near or not args.get("socket"):
-        return {"forgot": False}
-    script = f"{here.work}/forget.php"
-    listed = json.dumps(json.dumps(args["paths"]))  # a PHP text in double quotes, but for what $ means there
-    code = (
-        f"<?php foreach (json_decode({listed.replace('$', chr(92) + '$')}) as $path) {{"
-        " function_exists('opcache_invalidate') && opcache_invalidate($path, true); }\n"
-        "echo '@steelyard@1';"
-    )
-    here.write(script, code.encode(), 0o644)
+    pool = pool_of(here, args["docroot"], args["account"], args.get("hints") or {})
+    count = _EACH + b"$say = [count($found), array_sum($found)];"
+    told = _said(here, pool.listen, count, below(here, args["docroot"])) if pool else None
+    return {"asked": told is not None, "scripts": told[0] if told else 0, "bytes": told[1] if told else 0}
+
+
+def forget(here: Here, args: dict[str, Any]) -> Any:
+    """`php.forget`: has FPM read files again that it holds compiled, without a reload: {forgot}.
+
+    Args: `socket`, `paths` (files and folders).
+
+    `forgot`: whether it could be asked to. A pool that is closed to the account notices changed files by itself.
+    """
+    paths = [path for each in args["paths"] for path in below(here, each)] if args.get("socket") else []
+    do = _EACH + b"foreach ($given as $path) $found[$path] = 1; $say = count(array_map($forget, array_keys($found)));"
+    return {"forgot": bool(paths) and _said(here, args["socket"], do, paths) is not None}
+
+
+def below(here: Here, path: str) -> list[str]:
+    """A path as it is given and as it is where links are followed: PHP may know its files by either."""
     try:
-        return {"forgot": _MARK in ask(args["socket"], script)}
-    except OSError:
-        return {"forgot": False}
+        return sorted({path, here.real(path)})
+    except Failed:
+        return [path]
+
+
+_EACH = b"""
+$found = [];
+$status = function_exists('opcache_get_status') ? @opcache_get_status(true) : false;
+foreach (($status ?: [])['scripts'] ?? [] as $path => $one) {
+    foreach ($given as $above) {
+        // one that is to be compiled anew stays in the list, without a time
+        if (($one['timestamp'] ?? 1) !== 0 && strncmp($path, "$above/", strlen($above) + 1) === 0) {
+            $found[$path] = $one['memory_consumption'];
+        }
+    }
+}
+$forget = fn($path) => function_exists('opcache_invalidate') && @opcache_invalidate($path, true);
+"""
+
+
+def _said(here: Here, socket: str, code: bytes, given: list[str]) -> Any:
+    """What `code` leaves in $say, run by the pool at `socket` with $given; None where the pool cannot be asked."""
+    if not here.near:
+        return None
+    words = base64.b64encode(json.dumps(given).encode())
+    script = f"{here.work}/ask-{len(code)}.php"
+    start = b"<?php $given = json_decode(base64_decode('" + words + b"'));\n"
+    here.write(script, start + code + b"\necho '@steelyard@', json_encode(['say' => $say]), PHP_EOL;", 0o644)
+    try:
+        _, mark, after = ask(socket, script).rpartition(_MARK)
+        return json.loads(after)["say"] if mark else None
+    except (OSError, ValueError):
+        return None
     finally:
         here.remove(script)
 
@@ -205,4 +246,4 @@ def _number(folder: str) -> str:
     return found.group() if found else ""
 
 
-VERBS = {"php.read": read, "php.loaded": loaded, "php.forget": forget}
+VERBS = {"php.read": read, "php.loaded": loaded, "php.forget": forget, "php.compiled": compiled}

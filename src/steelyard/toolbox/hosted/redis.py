@@ -14,6 +14,7 @@ from typing import Any
 from steelyard.toolbox.hosted import wordpress
 from steelyard.toolbox.hosted.here import Failed, Here
 from steelyard.toolbox.hosted.resp import Redis, Refusal, connected
+from steelyard.toolbox.hosted.site_php import said
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,120}[:_]")
 """Of the keys of one site: never so short that others' keys begin the same."""
@@ -111,16 +112,16 @@ def limit(here: Here, args: dict[str, Any]) -> Any:
 
 
 def flush(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.flush`: {at, prefix, config?} -> {keys}. Removes the keys of a prefix, in batches; other keys stay.
+    """`redis.flush`: {at, prefix} -> {keys}. Removes the keys of a prefix, in batches; other keys stay.
 
-    `config`: a wp-config.php whose password is used where `at` has none.
+    Instead of `at`: `said` (constants) and `config` (a wp-config.php with the password), as the site itself connects.
     """
     with _own_connection(here, args) as redis:
         return {"keys": _unlink(here, redis, args["prefix"])}
 
 
 def count(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.count`: {at, prefix, config?} -> {keys}. See `flush`."""
+    """`redis.count`: {at, prefix} -> {keys}. Args as of `redis.flush`."""
     with _own_connection(here, args) as redis:
         return {"keys": _count(redis, args["prefix"])}
 
@@ -140,10 +141,9 @@ def place_of(constants: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _own_connection(here: Here, args: dict[str, Any]) -> Generator[Redis]:
-    """As `at` says; with `config`, as the site itself connects."""
-    at = dict(args["at"])
-    if args.get("config") and not at.get("password"):
-        password = wordpress.said(here, args["config"]).constants.get("WP_REDIS_PASSWORD")
+    at: dict[str, Any] = dict(args["at"]) if "at" in args else place_of(args["said"])
+    if args.get("config"):
+        password: Any = said(here, args["config"]).constants.get("WP_REDIS_PASSWORD")
         at.update({"password": password} if isinstance(password, str) and password else {})
     with connected(here, at) as redis:
         yield redis

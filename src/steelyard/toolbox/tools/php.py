@@ -16,6 +16,11 @@ def loaded(site: Site, extensions: list[str]) -> Action:
     return Action("php.loaded", {**_asked(site), "extensions": extensions})
 
 
+def compiled(site: Site) -> Read:
+    """Reads what FPM holds compiled of the site, into `compiled`: `{"asked", "scripts", "bytes"}`."""
+    return Read("compiled", Action("php.compiled", _asked(site)))
+
+
 def reload(facts: Facts) -> Action | None:
     """Has FPM start anew without losing a request, from the facts that `read` brought; None where there is no FPM.
 
@@ -30,7 +35,7 @@ def check(facts: Facts) -> Action | None:
 
 
 def forget(facts: Facts, paths: list[str]) -> Action | None:
-    """Has FPM read these PHP files again at once, without a reload; None where there is no FPM."""
+    """Has FPM read these files, and those in these folders, again at once: no reload. None where there is no FPM."""
     fpm = facts["php"]["fpm"]
     return Action("php.forget", {"socket": fpm["socket"], "paths": paths}) if fpm else None
 

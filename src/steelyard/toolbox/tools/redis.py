@@ -55,6 +55,14 @@ def flush_site(site: Site, facts: Facts) -> Action | None:
     return Action("redis.flush", {"at": _place(site, constants), "prefix": prefix})
 
 
+def flush_by_site(facts: Facts, prefix: str) -> Action:
+    """Removes the keys of a prefix that the site's own plugin uses, as the site itself connects."""
+    constants: Mapping[str, Json] = facts["wordpress"]["constants"]
+    keys = ("WP_REDIS_PATH", "WP_REDIS_HOST", "WP_REDIS_PORT", "WP_REDIS_DATABASE")
+    said = {key: constants[key] for key in keys if key in constants}
+    return Action("redis.flush", {"said": said, "prefix": prefix, "config": facts["wordpress"]["config"]})
+
+
 def own_prefix(constants: Mapping[str, Json]) -> str | None:
     """How the keys of a site begin that `set_up_redis` set up, by its constants; None for any other."""
     prefix = constants.get("WP_REDIS_PREFIX")

@@ -118,6 +118,7 @@ def test_an_ordinary_site(make_site: MakeSite, here: Callable[[], Here]) -> None
         "plugins": str(site.content / "plugins"),
         "multisite": False,
         "url": site.url,
+        "forwarded": False,
         "object_cache": "",
         "problems": [],
     }

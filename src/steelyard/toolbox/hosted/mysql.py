@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from steelyard.toolbox.hosted.here import HANDED, Failed, Here, Ran
+from steelyard.toolbox.hosted.site_php import said
 from steelyard.toolbox.hosted.words import PATH
 from steelyard.toolbox.hosted.wp_config import NEEDED
 
@@ -28,14 +29,14 @@ def query(here: Here, args: dict[str, Any]) -> Any:
     has to be asked. Answers `{"rows": [[text or None, ...], ...], "cut": bool}`, of all statements one after the other.
     A text that reads NULL looks like None. The session may change nothing.
     """
-    rows = _rows(_asked(here, args, "SET SESSION TRANSACTION READ ONLY;\n"))
+    rows = cells(_asked(here, args, "SET SESSION TRANSACTION READ ONLY;\n"))
     most = int(args.get("most", 1000))
     return {"rows": rows[:most], "cut": len(rows) > most}
 
 
 def execute(here: Here, args: dict[str, Any]) -> Any:
     """`mysql.execute`: changes. Args and answer as of `mysql.query`. Doing it twice must do no harm."""
-    rows = _rows(_asked(here, args, ""))
+    rows = cells(_asked(here, args, ""))
     most = int(args.get("most", 1000))
     return {"rows": rows[:most], "cut": len(rows) > most}
 
@@ -50,16 +51,23 @@ def _asked(here: Here, args: Mapping[str, Any], before: str) -> bytes:
     )
 
 
-def credentials(here: Here, config: str, php: str = "") -> dict[str, str]:
-    """DB_NAME, DB_USER, DB_PASSWORD, DB_HOST, DB_CHARSET, DB_COLLATE of a wp-config.php, and `prefix`."""
-    from steelyard.toolbox.hosted.wordpress import said  # wordpress asks the database as well
+def credentials(here: Here, config: str | list[str], php: str = "") -> dict[str, str]:
+    """DB_NAME, DB_USER, DB_PASSWORD, DB_HOST, DB_CHARSET, DB_COLLATE of a wp-config.php, and `prefix`.
 
-    told = said(here, config, php)
+    `config`: its path, or several of which the first that is there counts.
+    """
+    told = said(here, one_of(here, config), php)
     found = {name: str(told.constants.get(name) or "") for name in (*NEEDED, "DB_CHARSET", "DB_COLLATE")}
     if not found["DB_NAME"]:
         raise Failed("no_config", "wp-config.php names no database")
     found["prefix"] = told.prefix
     return found
+
+
+def one_of(here: Here, paths: str | list[str]) -> str:
+    """The first of some paths that is there; the first of all where none is."""
+    several = [paths] if isinstance(paths, str) else paths
+    return next((each for each in several if here.stat(each) is not None), several[0])
 
 
 def filled(sql: str, values: Mapping[str, Any]) -> str:
@@ -156,7 +164,8 @@ def place(host: str) -> dict[str, str]:
     return found
 
 
-def _rows(out: bytes) -> list[list[str | None]]:
+def cells(out: bytes) -> list[list[str | None]]:
+    """The rows of what the client wrote."""
     text = out.decode("utf-8", "replace")
     lines = text[:-1].split("\n") if text.endswith("\n") else text.split("\n") if text else []
     return [[_cell(cell) for cell in line.split("\t")] for line in lines]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from steelyard.toolbox.hosted.here import HANDED, Failed, Here
-from steelyard.toolbox.hosted.wp_config import NEEDED, Config, definitions, is_secret
+from steelyard.toolbox.hosted.here import Failed, Here
+from steelyard.toolbox.hosted.mysql import ask, cells, credentials, filled, name
+from steelyard.toolbox.hosted.site_php import run_script, said
+from steelyard.toolbox.hosted.wp_config import NEEDED, Config, is_secret
 
 _MOST = 1_000_000
 _LOADER = re.compile(r"""(?:require|include)(?:_once)?\b[^;]*?['"]/?([^'"]*?)/?wp-blog-header\.php['"]""")
@@ -19,8 +20,8 @@ _OBJECT_CACHES = (("Steelyard", "steelyard"), ("Redis Object Cache", "redis-cach
 def read(here: Here, args: dict[str, Any]) -> Any:
     """`wordpress.read`: what WordPress is in `docroot`; `php` names the PHP that a configuration is asked with.
 
-    Answers as docs/explanation says: `{"root", "core", "config", "version", "locale", "prefix", "database",
-    "constants", "literal", "content", "plugins", "multisite", "url", "object_cache", "problems"}`, or
+    Answers `{"root", "core", "config", "version", "locale", "prefix", "database", "constants", "literal", "content",
+    "plugins", "multisite", "url", "forwarded" (whether a proxy speaks HTTPS for it), "object_cache", "problems"}`, or
     `{"missing": "docroot" | "wordpress" | "config"}`. Problems: `php` (the configuration is no plain one and PHP could
     not be asked), `database` (it does not answer), `no_tables` (it has no options of this prefix).
     """
@@ -43,8 +44,41 @@ def php(here: Here, args: dict[str, Any]) -> Any:
     return run_script(here, args["script"], [args["core"], *args.get("args", [])], args.get("php", ""))
 
 
-VERBS = {"wordpress.read": read, "wordpress.php": php}
-FILES = ("php/begin.php", "php/config.php")
+def prove(here: Here, args: dict[str, Any]) -> Any:
+    """`wordpress.prove`: what the WordPress in `core` is now, and how its own web server shows it.
+
+    Args: `core`, `config`, `prefix`, `url`, `to` (address and port, or None). Answers `version`, `users`, `posts`
+    (published), `home` and `login` (statuses), `shown` (whether its home page says that version).
+    """
+    version = versions(_text(here, args["core"] + "/wp-includes/version.php")).get("wp_version", "")
+    to = tuple(args["to"]) if args.get("to") else None
+    found = credentials(here, args["config"], args.get("php", ""))
+    users, posts = name(args["prefix"] + "users"), name(args["prefix"] + "posts")
+    counted = "SELECT COUNT(*) FROM " + users + "; SELECT COUNT(*) FROM " + posts
+    counted += " WHERE post_type = 'post' AND post_status = 'publish'"
+
+    def page(path: str) -> tuple[int, bytes]:
+        status, _, body = here.http(args["url"].rstrip("/") + path, to=to, timeout=15.0)
+        return status, body
+
+    tasks: list[Any] = [
+        lambda: page("/"),
+        lambda: page("/wp-login.php"),
+        lambda: [row[0] for row in cells(ask(here, found, counted))],
+    ]
+    home, login, counts = here.together(tasks)
+    mark = f'content="WordPress {version}"'.encode()
+    return {
+        "version": version,
+        "users": int(counts[0]),
+        "posts": int(counts[1]),
+        "home": home[0],
+        "login": login[0],
+        "shown": home[0] != 200 or mark in home[1],
+    }
+
+
+VERBS = {"wordpress.read": read, "wordpress.php": php, "wordpress.prove": prove}
 
 
 def core_of(here: Here, root: str) -> str | None:
@@ -68,39 +102,6 @@ def config_of(here: Here, core: str) -> str | None:
     if here.stat(above + "/wp-config.php") is not None and here.stat(above + "/wp-settings.php") is None:
         return above + "/wp-config.php"
     return None
-
-
-def said(here: Here, config: str, php: str = "") -> Config:
-    """What a wp-config.php says; where it is no plain one, what the site's own PHP makes of it, as the site's user."""
-    text = here.read(config, most=_MOST).decode("utf-8", "surrogateescape")
-    folder = os.path.dirname(config)
-    core = folder if here.stat(folder + "/wp-load.php") is not None else ""
-    read_as_text = definitions(text, folder, core)
-    if read_as_text.literal:
-        return read_as_text
-    try:
-        told = run_script(here, "config.php", [config, core], php)
-    except Failed:
-        return read_as_text
-    constants = {**read_as_text.constants, **told["constants"]}
-    sure = all(isinstance(constants.get(name), str) for name in NEEDED) and bool(told["prefix"])
-    return Config(constants, str(told["prefix"]), sure)
-
-
-def run_script(here: Here, script: str, args: Sequence[str], php: str = "") -> Any:
-    """Runs php/`script`, which PHP reads from its standard input; its arguments come as JSON through a pipe, so that
-    nobody else on the host sees them. Raises Failed with what it said or PHP complained of."""
-    source = here.resource("php/begin.php") + here.resource("php/" + script).replace(b"<?php", b"", 1)
-    given = json.dumps(list(args)).encode()
-    settings = ["-d", "display_errors=0", "-d", "log_errors=0", "-d", "opcache.enable_cli=0", "-d", "memory_limit=512M"]
-    ran = here.run([php or "php", *settings, "--", HANDED], stdin=source, timeout=55, handed=given)
-    answer = re.search(rb"\n\x1eSTEELYARD (\{.*\})\n", ran.out, re.DOTALL)
-    if answer is None:
-        raise Failed("failed", f"PHP did not answer (status {ran.status}): {ran.said()}")
-    told = json.loads(answer[1].decode("utf-8", "replace"))
-    if "failed" in told:
-        raise Failed(str(told.get("code", "failed")), str(told["failed"])[:500])
-    return told
 
 
 def _described(here: Here, root: str, core: str, config: str, php: str) -> dict[str, Any]:
@@ -132,6 +133,7 @@ def _described(here: Here, root: str, core: str, config: str, php: str) -> dict[
         "plugins": _folder(constants.get("WP_PLUGIN_DIR"), content + "/plugins"),
         "multisite": constants.get("MULTISITE") in (True, 1, "1"),
         "url": str(constants.get("WP_SITEURL") or options.get("siteurl") or ""),
+        "forwarded": "HTTP_X_FORWARDED_PROTO" in _text(here, config),
         "object_cache": _object_cache(_text(here, content + "/object-cache.php", 20_000)),
         "problems": ([] if told.literal else ["php"]) + problems,
     }
@@ -143,8 +145,6 @@ def versions(text: str) -> dict[str, str]:
 
 
 def _options(here: Here, told: Config) -> tuple[Mapping[str, str], list[str]]:
-    from steelyard.toolbox.hosted.mysql import ask, filled, name  # which reads credentials by `said`
-
     found = {each: str(told.constants.get(each) or "") for each in NEEDED}
     if not found["DB_NAME"] or not told.prefix:
         return {}, ["database"]

@@ -102,20 +102,17 @@ class Search:
                 self._kept = monotonic()
                 await keep()
 
-    async def _look(self, batch: Sequence[Entry], running: Scanners) -> None:
-        """One batch. Where the scanner ends over it, its halves: what ends it is found, told, and left out."""
+    async def _look(self, batch: Sequence[Entry], running: Scanners, *, again: bool = False) -> None:
+        """One batch. Where the scanner ends over it, its halves: what ends it is found, told, and left out.
+
+        One file is tried twice: a scanner may have ended for something else.
+        """
         names = [each.name for each in batch]
         answer = await self._reached.call(asking.read(names), self._tell)
         try:
             looked = await running.look({"names": names, "sizes": answer["sizes"], "data": answer["data"]})
         except ScannerError:
-            if len(batch) == 1:
-                self._skipped[names[0]] = "scanner_ended"
-                self._read += 1
-                return
-            half = len(batch) // 2
-            await self._look(batch[:half], running)
-            await self._look(batch[half:], running)
+            await self._look_closer(batch, running, again=again)
             return
         self._read += len(batch)
         self._bytes += sum(map(int, answer["sizes"]))
@@ -124,6 +121,17 @@ class Search:
         await self._judge(
             [(entry, each) for entry, each in zip(batch, looked, strict=True) if entry.name not in unread]
         )
+
+    async def _look_closer(self, batch: Sequence[Entry], running: Scanners, *, again: bool) -> None:
+        if len(batch) > 1:
+            half = len(batch) // 2
+            await self._look(batch[:half], running)
+            await self._look(batch[half:], running)
+        elif not again:
+            await self._look(batch, running, again=True)
+        else:
+            self._skipped[batch[0].name] = "scanner_ended"
+            self._read += 1
 
     async def _judge(self, looked: Sequence[tuple[Entry, Looked]]) -> None:
         cut = [entry for entry, _ in looked if entry.size >= WHOLE]

@@ -30,6 +30,9 @@ settings.load_profile("steady")
 pytest_plugins = ["hosting"]  # the host of real servers that the toolbox works on
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
+MEMORY = Path("/dev/shm")
+PLENTY = 4 * 1024**3
+PREFIX = "steelyard-test-"
 ONE_AT_A_TIME = ("tests/faults/", "tests/routing/test_health_live.py")
 """What kills processes and looks at the clock: where tests run side by side, none of these beside another."""
 
@@ -78,13 +81,30 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def quick_folder(open_folder: Path) -> Iterator[Path]:
+    """As `open_folder`, in memory where there is plenty: what need not last waits for no disk."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < PLENTY:
+        yield open_folder
+        return
+    for left in MEMORY.glob(f"{PREFIX}*"):
+        if not Path("/proc", left.name.removeprefix(PREFIX)).exists():  # killed before it could clear away
+            shutil.rmtree(left, ignore_errors=True)
+    folder = MEMORY / f"{PREFIX}{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def make_server() -> Callable[[Embedded], Server]:
     return Server
 
 
 @pytest.fixture(scope="session")
-def server(open_folder: Path) -> Iterator[Server]:
-    embedded = Embedded.start(open_folder / f"server-{os.getpid()}", durable=False)
+def server(quick_folder: Path) -> Iterator[Server]:
+    embedded = Embedded.start(quick_folder / f"server-{os.getpid()}", durable=False)
     yield Server(embedded)
     embedded.stop()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,9 +11,6 @@ import pytest
 from steelyard.demo.hosting import Hosting, HostingError, Site, Template, Wanted, make_template
 
 MakeSite = Callable[..., Site]
-MEMORY = Path("/dev/shm")
-PLENTY = 4 * 1024**3
-PREFIX = "steelyard-test-"
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +23,9 @@ def hosting_template() -> Template:
 
 
 @pytest.fixture(scope="session")
-def hosting_folder(open_folder: Path) -> Iterator[Path]:
-    """Where hosts lie: in memory where there is plenty, since a disk makes copies of WordPress wait for each other."""
-    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < PLENTY:
-        yield open_folder
-        return
-    for left in MEMORY.glob(f"{PREFIX}*"):
-        if not Path("/proc", left.name.removeprefix(PREFIX)).exists():  # killed before it could clear away
-            shutil.rmtree(left, ignore_errors=True)
-    folder = MEMORY / f"{PREFIX}{os.getpid()}"
-    folder.mkdir(mode=0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def hosting_folder(quick_folder: Path) -> Path:
+    """Where hosts lie: in memory if it can be, since a disk makes copies of WordPress wait for each other."""
+    return quick_folder
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ def debian_binaries() -> Path:
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("debian15", marks=pytest.mark.slow)])
 def server(
-    request: pytest.FixtureRequest, open_folder: Path, make_server: Callable[[Embedded], object]
+    request: pytest.FixtureRequest, quick_folder: Path, make_server: Callable[[Embedded], object]
 ) -> Iterator[object]:
     binaries = debian_binaries() if request.param == "debian15" else None
-    embedded = Embedded.start(open_folder / f"server-{request.param}-{os.getpid()}", durable=False, binaries=binaries)
+    embedded = Embedded.start(quick_folder / f"server-{request.param}-{os.getpid()}", durable=False, binaries=binaries)
     yield make_server(embedded)
     embedded.stop()

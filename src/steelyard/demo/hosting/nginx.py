@@ -75,7 +75,7 @@ class Nginx:
 def _accepts(pid: str) -> bool:
     try:
         return b"shutting down" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended, before or as it was read
         return False
 
 

@@ -40,6 +40,10 @@ test: .setup/dev
 test-slow: .setup/dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
+# Every fault at every step of every runbook that changes a site; `test-slow` draws some of them.
+faults: .setup/dev
+	STEELYARD_ALL_FAULTS=1 $(BIN)/python -m pytest -m slow tests/faults/test_toolbox*.py
+
 check: .setup/dev
 	$(BIN)/ruff format --check src tests bench docs
 	$(BIN)/ruff check src tests bench docs

@@ -21,6 +21,14 @@ from steelyard.demo.hosting.odd import add_odd_files, add_odd_tables, fill_datab
 from steelyard.demo.hosting.root import sudo_rules
 from steelyard.demo.hosting.wordpress import tree_digest
 
+ODD: list[dict[str, object]] = [
+    {"prefix": "x1_"},
+    {"config_above": True},
+    {"content": "assets"},
+    {"linked_docroot": True},
+    {"closed_parent": True},
+]
+
 
 def test_a_site_is_an_installed_wordpress_that_nginx_serves(wordpress: Site) -> None:
     front = wordpress.get("/")
@@ -65,11 +73,7 @@ def test_nobody_is_let_into_the_database_without_a_password(hosting: Hosting) ->
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"prefix": "x1_"},
-        {"config_above": True},
-        {"content": "assets"},
-        {"linked_docroot": True},
-        {"closed_parent": True},
+        *(pytest.param(odd, marks=pytest.mark.slow) for odd in ODD),
         {"multisite": True},
         {"prefix": "z_", "config_above": True, "content": "c", "linked_docroot": True, "closed_parent": True},
     ],
@@ -212,6 +216,7 @@ def alive(pid: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_archives_hold_wordpress_and_nothing_else(hosting_template: Template, tmp_path: Path) -> None:
     made = hosting_template.wordpress
     with tarfile.open(made.archive) as archive:

@@ -102,16 +102,7 @@ class Looking:
         """What goes onto a host. `versions` of PHP: those that were found on it, where none are given."""
         async with self._database.transaction(self._workspace) as conn:
             hosts, sites, keys = await read_hosts(conn), await read_sites(conn, host.host.id), await list_keys(conn)
-        key = next((each for each in keys if each.key == host.key), None)
-        opens = [f"{each.host.address}:{each.host.port}" for each in hosts if each.via == host.host.id]
-        return prepared(
-            host.host,
-            [row.site for row in sites],
-            shown(key),
-            list(versions) or versions_of(host.facts),
-            opens=opens,
-            source=source,
-        )
+        return printed(host, hosts, sites, keys, versions, source)
 
     async def _asked(self, host: HostRow) -> tuple[checks.Asked, list[SiteRow]]:
         async with self._database.transaction(self._workspace) as conn:
@@ -132,6 +123,21 @@ class Looking:
         args = {"tries": [{"user": user, "argv": list(argv)} for user, argv in tries]}
         answer: Any = await reached.call(Action("check.sudo", args, By.SUPPORT, timeout=120.0), tell)
         return checks.judge_sudo(asked, tries, answer)
+
+
+def printed(
+    host: HostRow,
+    hosts: Sequence[HostRow],
+    sites: Sequence[SiteRow],
+    keys: Sequence[SshKey],
+    versions: Sequence[str] = (),
+    source: str = "",
+) -> Prepared:
+    """What goes onto a host with these `sites`, among all `hosts` and `keys` of its workspace."""
+    key = next((each for each in keys if each.key == host.key), None)
+    opens = [f"{each.host.address}:{each.host.port}" for each in hosts if each.via == host.host.id]
+    found = list(versions) or versions_of(host.facts)
+    return prepared(host.host, [row.site for row in sites], shown(key), found, opens=opens, source=source)
 
 
 def versions_of(facts: Mapping[str, Any]) -> list[str]:

@@ -12,8 +12,11 @@ from steelyard.routing.reconcile import Reconcile
 from steelyard.routing.tasks import QUEUES, RoutingJobs
 from steelyard.routing.tell import QUEUES as TELL_QUEUES
 from steelyard.routing.tell import TellJobs
+from steelyard.toolbox.tasks import TOOLBOX, register
 
 NOTHING = cast(Any, None)
+OF_ROOM = {"routing": (*QUEUES, *TELL_QUEUES), "toolbox": (TOOLBOX,)}
+"""The queues that workers read, by the room whose jobs are in them."""
 
 
 def tasks() -> dict[str, Task[Any, Any, Any]]:
@@ -22,6 +25,7 @@ def tasks() -> dict[str, Task[Any, Any, Any]]:
     reconcile, deeds = Reconcile(NOTHING, NOTHING, NOTHING), Deeds(NOTHING, NOTHING, NOTHING)
     RoutingJobs(app, NOTHING, Delivery(NOTHING, NOTHING, NOTHING, NOTHING), reconcile, deeds)
     TellJobs(app, NOTHING, NOTHING, "en", NOTHING, NOTHING)
+    register(app, NOTHING)
     return {name: task for name, task in app.tasks.items() if not name.startswith(("builtin", "procrastinate"))}
 
 
@@ -38,5 +42,5 @@ def test_every_job_names_its_workspace_and_carries_ids_only() -> None:
 
 def test_every_job_is_named_after_its_room_and_has_a_queue_that_workers_read() -> None:
     for name, task in tasks().items():
-        assert name.startswith("routing."), name
-        assert task.queue in (*QUEUES, *TELL_QUEUES), name
+        room = name.partition(".")[0]
+        assert task.queue in OF_ROOM[room], name

@@ -8,9 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from steelyard.kit.metrics import Histogram, Kind, Metric, Sample
 from steelyard.kit.scopes import Scope
-from steelyard.routing.metrics import METRICS
+from steelyard.routing.metrics import METRICS as ROUTING
+from steelyard.toolbox.metrics import METRICS as TOOLBOX
 from steelyard.web.exposition import PROCESS, exposition
 
+METRICS = (*ROUTING, *TOOLBOX)
 ALL = (*METRICS, *PROCESS)
 LABELS = {"workspace", "status", "queue", "state", "outcome", "kind", "call"}
 """Ids and codes. A label that names a person, a conversation or a host would have to stand here first."""

@@ -13,7 +13,8 @@ from engine import Engine
 from steelyard.store.database import Connection
 from steelyard.toolbox.model import RunId
 from steelyard.toolbox.runs_seen import RunSeen
-from steelyard.toolbox.scanning.findings import Kept, read_findings
+from steelyard.toolbox.scanning.findings import read_findings
+from steelyard.toolbox.scanning.model import Kept
 from steelyard.toolbox.scanning.scan import worker_verbs
 from steelyard.toolbox.states import State
 

@@ -13,38 +13,46 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.main.hosts import Hosts
 from steelyard.main.runs import run_acts
 from steelyard.store.boxes import lid_of, publish_lid
-from steelyard.store.database import Connection, Database
+from steelyard.store.database import Database
 from steelyard.store.keys import WORKER, key_file
 from steelyard.toolbox.batches import Turns
 from steelyard.toolbox.erasing import tidy
 from steelyard.toolbox.ground import RunGround
-from steelyard.toolbox.model import Json
+from steelyard.toolbox.scanning import scan
 from steelyard.toolbox.secrets import opened_with
+from steelyard.toolbox.slots import Shelf, read_trusted
 from steelyard.toolbox.steps import WorkerVerb
 from steelyard.toolbox.tasks import RunJobs, register
 from steelyard.web.console import utc_now
 
+SLOT_KEYS = "slot-keys"
+"""The file, beside the key files, with the public keys whose signatures of slots are trusted."""
 
-def worker_verbs() -> Mapping[str, WorkerVerb]:
+
+def worker_verbs(slots: Shelf) -> Mapping[str, WorkerVerb]:
     """What a worker itself does in runs, by the names of the verbs."""
-    return {}
-
-
-async def slots(conn: Connection) -> Mapping[str, Json]:
-    """What this cell holds ahead of need."""
-    return {}
+    return scan.worker_verbs(slots.files)
 
 
 def run_ground(database: Database, own: Path | None, keys: Path) -> RunGround:
     """What a worker does runs with. `keys`: the folder of the key files."""
     acts = run_acts(database, own)
+    slots = Shelf(read_trusted(keys / SLOT_KEYS))
 
     @cache
     def way(workspace: WorkspaceId) -> Hosts:
         return Hosts(database, workspace, keys)
 
     return RunGround(
-        database, acts.ledger, acts.runbooks, way, opened_with(keys), Turns(acts), utc_now, worker_verbs(), slots
+        database,
+        acts.ledger,
+        acts.runbooks,
+        way,
+        opened_with(keys),
+        Turns(acts),
+        utc_now,
+        worker_verbs(slots),
+        slots.offered,
     )
 
 

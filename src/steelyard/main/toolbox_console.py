@@ -17,6 +17,7 @@ from steelyard.toolbox.model import RunId
 from steelyard.toolbox.rules_pages import RulesPages
 from steelyard.toolbox.runbooks_pages import RunbooksPages
 from steelyard.toolbox.runs_pages import RunsPages
+from steelyard.toolbox.scanning import pages as findings_pages
 from steelyard.web.console import Clock
 from steelyard.web.pages import Pages
 from steelyard.web.routes import PageRoute
@@ -50,5 +51,6 @@ def toolbox_routes(database: Database, pages: Pages, own: Path | None, clock: Cl
         *runs_api.routes(acts, Drawing(shelf, runs)),  # before the pages: `/runs/7.json` is no run called 7.json
         *runbooks_pages.routes(shelf),
         *runs_pages.routes(runs),
+        *findings_pages.routes(database, pages, acts, acts.runbooks),
         *rules_pages.routes(RulesPages(database, ledger(), pages, clock)),
     ]

@@ -12,29 +12,11 @@ from psycopg.rows import class_row
 from steelyard.kit.ids import WorkspaceId
 from steelyard.toolbox.model import Json, RunId, SiteId
 from steelyard.toolbox.scanning.judge import worst_first
-from steelyard.toolbox.scanning.model import Finding, Kind, Memory, Severity
+from steelyard.toolbox.scanning.model import Finding, Kept, Kind, Memory, Severity
 
 MOST: Final = 5000
 """Findings of a run that are kept: whoever has more has to begin somewhere."""
 Conn = AsyncConnection[Any]
-
-
-class Kept(NamedTuple):
-    """A finding in the table. All but its number, kind and severity may be hostile text."""
-
-    finding: int
-    kind: str
-    place: str
-    severity: str
-    rule: str
-    pack: str
-    author: str
-    licence: str
-    about: str
-    evidence: str
-    sha256: str
-    quarantined: bool
-    at: datetime
 
 
 async def keep_findings(

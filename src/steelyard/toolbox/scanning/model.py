@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
@@ -90,6 +91,24 @@ class Finding(NamedTuple):
     place: str
     hit: Hit
     sha256: str = ""
+
+
+class Kept(NamedTuple):
+    """A finding in the table. All but its number, kind and severity may be hostile text."""
+
+    finding: int
+    kind: str
+    place: str
+    severity: str
+    rule: str
+    pack: str
+    author: str
+    licence: str
+    about: str
+    evidence: str
+    sha256: str
+    quarantined: bool
+    at: datetime
 
 
 def own(severity: Severity, rule: str, evidence: str) -> Hit:

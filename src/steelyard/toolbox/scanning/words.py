@@ -91,3 +91,36 @@ WHY_SKIPPED: Final[Mapping[str, Message]] = {
     "not_a_file": N_("no file any more when it was read"),
 }
 """Why a file was not looked at, or not whole, by code."""
+
+LOCKS: Final[Mapping[str, Message]] = {
+    "parent": N_("ends when the worker ends"),
+    "limits": N_("bounded memory and time"),
+    "user": N_("a user without rights"),
+    "network": N_("no network"),
+    "calls": N_("few system calls"),
+}
+"""What locks the scanner in, by what sandbox.py calls it."""
+
+SEVERITIES: Final[Mapping[str, Message]] = {
+    "malicious": N_("Malicious"),
+    "suspicious": N_("Suspicious"),
+    "odd": N_("Odd"),
+}
+"""How bad a finding is."""
+
+SEVERITY_MEANS: Final[Mapping[str, Message]] = {
+    "malicious": N_("Nobody writes this for a good reason. Quarantine it, then find out how it came here."),
+    "suspicious": N_("It may be an attack or an unusual plugin. Look at the evidence."),
+    "odd": N_("It is often harmless. Look at it when something else was found."),
+}
+"""What to do about it."""
+
+KINDS: Final[Mapping[str, Message]] = {
+    "core": N_("Released file"),
+    "file": N_("File"),
+    "option": N_("Option"),
+    "post": N_("Post or page"),
+    "user": N_("Administrator"),
+    "cron": N_("Scheduled task"),
+}
+"""What a finding is about."""

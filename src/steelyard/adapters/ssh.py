@@ -39,7 +39,7 @@ class SshReach:
         """See reach.Reach."""
         login = await self._access.of(host)
         async with AsyncExitStack() as connections:
-            way = _Way(await _signed_in(login, host.name, connections), host, login.account)
+            way = SshWay(await _signed_in(login, host.name, connections), host.name, login.account)
             session = Session(way, host, errand, self._reads_code, self._pythons)
             try:
                 await session.begin()
@@ -124,10 +124,11 @@ def _not_in(error: Exception, login: Login, name: str) -> HostError:
     return HostError("unreachable", f"{where} cannot be reached ({why}): is it up, and is this machine allowed to it?")
 
 
-class _Way:
+class SshWay:
     """Starts programs over one connection. The account's shell only ever sees words that are quoted."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, host: Host, account: str) -> None:
+    def __init__(self, connection: asyncssh.SSHClientConnection, host: str, account: str) -> None:
+        """`host`: its name, for messages."""
         self.account = account
         self._connection, self._host = connection, host
 
@@ -137,8 +138,8 @@ class _Way:
         try:
             process = await self._connection.create_process(command, encoding=None, request_pty=False)
         except (asyncssh.Error, OSError) as error:
-            raise _lost(self._host.name, error) from None
-        return _Program(process, self._host.name)
+            raise _lost(self._host, error) from None
+        return _Program(process, self._host)
 
 
 class _Program:

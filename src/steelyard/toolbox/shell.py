@@ -22,8 +22,8 @@ NOISE = 1_000_000
 
 _BEGIN = """
 printf '\\n%s\\n%s\\n' "$0" "$$"; umask 022; cd -- "$1" || exit 97
-if [ -n "$2" ]; then exec <"$2" || exit 98; fi
-if [ -n "$3" ]; then umask 077; rm -f -- "$3"; exec >"$3" || exit 98; umask 022; fi
+if [ -n "$2" ]; then (: <"$2") || exit 98; exec <"$2"; fi
+if [ -n "$3" ]; then umask 077; rm -f -- "$3"; (: >"$3") || exit 98; exec >"$3"; umask 022; fi
 shift 3; exec "$@"
 """
 """Says a marker and its process; then it is the command."""

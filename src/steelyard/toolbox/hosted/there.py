@@ -15,7 +15,7 @@ from steelyard.toolbox.hosted.words import HANDED, Failed, Ran, Seen, shown
 _SAYS = (
     ("disk_full", ("No space left", "Disk quota exceeded", "File too large")),
     ("denied", ("Permission denied", "Operation not permitted", "Read-only file system")),
-    ("missing", ("No such file", "Not a directory", "not found", "Too many levels")),
+    ("missing", ("No such file", "Not a directory", "not found", "nonexistent", "Too many levels")),
     ("exists", ("File exists",)),
 )
 _OWN = {

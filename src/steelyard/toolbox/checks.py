@@ -236,7 +236,9 @@ def _wordpress(site: Site, said: Any) -> list[Finding]:
 
 
 def _php(site: Site, said: Any) -> list[Finding]:
-    hint = Said(N_("Say which PHP it is with `steelyard site hints %(name)s`."), {"name": site.name})
+    hint = Said(
+        N_("Say which PHP it is in its hints: `steelyard site change %(name)s --hints JSON`."), {"name": site.name}
+    )
     if isinstance(said, str):
         return [Finding("php", "missing", Said(N_("Its PHP cannot be read: %(why)s"), {"why": said}), hint)]
     version, fpm = said.get("version", ""), said.get("fpm")

@@ -26,6 +26,8 @@ Values = Mapping[str, object]
 
 _ON: Final = "on"
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_NO_BREAK: Final = str.maketrans("\u00a0\u202f", "  ")
+"""French is written with spaces that Python takes for what cannot be seen."""
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -272,7 +274,7 @@ def _value(field: Field, texts: tuple[str, ...]) -> object:
 def _judge(field: Field, text: str) -> None:
     """Raises Wrong for a text that no field of that kind takes."""
     lines = field.kind == "lines"
-    if "\0" in text or not (lines or text.isprintable()):
+    if "\0" in text or not (lines or text.translate(_NO_BREAK).isprintable()):
         raise Wrong(N_("“%(label)s” holds a character that cannot be seen: write it again."), label=field.label)
     if field.kind == "choice" and text not in {each.value for each in field.choices}:
         raise Wrong(N_("“%(label)s” cannot be “%(text)s”: choose one of the list."), label=field.label, text=text[:60])

@@ -27,6 +27,8 @@ NAVIGATION = (
     Entry("/desk", N_("Desk"), "desk.see", "g d", "work"),
     Entry("/conversations", N_("Conversations"), "desk.see", "g c", "work"),
     Entry("/decisions", N_("Decisions"), "desk.see", "g e", "work"),
+    Entry("/handbook", N_("Handbook"), "toolbox.see", "g k", "work"),
+    Entry("/sites", N_("Sites"), "toolbox.see", "g t", "work", ("/hosts",)),
     Entry("/switch", N_("Switch"), "desk.see", "g w", "keep", ("/shadow",)),
     Entry("/health", N_("Health"), "desk.see", "g h", "keep", ("/aside",)),
     Entry("/people", N_("People"), "people.see", "g p", "keep"),

@@ -50,8 +50,10 @@ class PageRoute(Route):
         needs: str,
         *,
         methods: Collection[str] | None = None,
+        max_body_size: int | None = None,
     ) -> None:
-        super().__init__(path, endpoint, methods=methods)
+        """`max_body_size`: bytes of a request, where that is not what all routes take."""
+        super().__init__(path, endpoint, methods=methods, max_body_size=max_body_size)
         self.shows, self.needs = shows, needs
 
     def matches(self, scope: Connection) -> tuple[Match, Connection]:

@@ -1,0 +1,1 @@
+"""The handbook: what the team knows, page by page, beside the buttons that do it."""

@@ -13,6 +13,9 @@ from steelyard.adapters.notify import usable
 from steelyard.jobs.app import deferring_app
 from steelyard.kit.ids import CellId
 from steelyard.main.ground import ROOMS, acts, ledger
+from steelyard.main.handbook import handbook_routes
+from steelyard.main.registry import registry_routes
+from steelyard.main.toolbox_console import toolbox_routes
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate, standing_of
 from steelyard.people.ground import Ground
@@ -25,16 +28,26 @@ from steelyard.routing.teammates import read_teammates
 from steelyard.routing.telling import SETTINGS, TELLING
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, Keys, key_file
+from steelyard.toolbox.handbook.for_pages import FRAGMENT as TOOLBOX_OF_CONVERSATION
+from steelyard.toolbox.handbook.searching import searcher as handbook_searcher
+from steelyard.toolbox.handbook.telling import TELLING as HANDBOOK_TELLING
+from steelyard.toolbox.sites_telling import TELLING as SITES_TELLING
+from steelyard.toolbox.telling import TELLING as RUNS_TELLING
 from steelyard.web import search, styleguide
 from steelyard.web.console import Clock, create_console, utc_now
+from steelyard.web.fragments import Fragments
 from steelyard.web.guard import LOOPBACK_NAMES
 from steelyard.web.pages import Pages
 from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, polled
 from steelyard.web.static import Static
 
-TELLINGS = (TELLING, SETTINGS)
+TELLINGS = (TELLING, SETTINGS, HANDBOOK_TELLING, SITES_TELLING, RUNS_TELLING)
 """How the deeds of each room are told in the audit."""
+
+
+FRAGMENTS = Fragments((TOOLBOX_OF_CONVERSATION,))
+"""What rooms draw of each other's subjects."""
 
 
 class Site(NamedTuple):
@@ -48,6 +61,8 @@ class Site(NamedTuple):
     open_to_loopback: bool = False
     changes: Changes = polled
     clock: Clock = utc_now
+    runbooks: Path | None = None
+    """The operator's folder of runbooks."""
 
 
 def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRoute]:
@@ -65,9 +80,14 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
             ),
             TELLINGS,
         ),
-        *routing_pages.routes(database, pages, acts(database), site.changes, site.clock),
+        *routing_pages.routes(database, pages, acts(database), site.changes, site.clock, FRAGMENTS),
+        *handbook_routes(database, pages, site.runbooks, site.clock),
+        *toolbox_routes(database, pages, site.runbooks, site.clock),
+        *registry_routes(database, pages, site.clock),
         *settings_routes(database, pages, site),
-        *search.routes(pages, searchers(database), lambda request: standing_of(request).workspace),
+        *search.routes(
+            pages, (*searchers(database), handbook_searcher(database)), lambda request: standing_of(request).workspace
+        ),
         *styleguide.routes(pages),
     ]
 

@@ -20,7 +20,10 @@ from steelyard.store.database import Connection, Database
 from steelyard.store.keys import Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 
-ROOMS = {name: Path(str(resources.files(f"steelyard.{name}").joinpath("templates"))) for name in ("people", "routing")}
+ROOMS = {
+    name: Path(str(resources.files(f"steelyard.{name}").joinpath("templates")))
+    for name in ("people", "routing", "toolbox")
+}
 """The folder of each room's templates."""
 
 

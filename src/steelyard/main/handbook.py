@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.ground import ledger
+from steelyard.main.runs import runbooks_of
 from steelyard.routing.desk import policy_in_force
 from steelyard.routing.labels import Label, label_of
 from steelyard.store.database import Database
 from steelyard.toolbox.handbook import pages as handbook_pages
 from steelyard.toolbox.handbook.ground import HandbookGround, Topic
-from steelyard.toolbox.runbooks import load
 from steelyard.web.console import Clock
 from steelyard.web.pages import Pages
 from steelyard.web.routes import PageRoute
@@ -43,11 +43,7 @@ def _topic(label: Label) -> Topic:
     return Topic(label.topic, label.names, label.family)
 
 
-def handbook_routes(database: Database, pages: Pages, clock: Clock) -> list[PageRoute]:
-    """The routes of the handbook."""
-    ground = HandbookGround(database, ledger(), pages, clock, RoutedTopics(), lambda: runbooks().all)
+def handbook_routes(database: Database, pages: Pages, own: Path | None, clock: Clock) -> list[PageRoute]:
+    """The routes of the handbook. `own`: the operator's folder of runbooks."""
+    ground = HandbookGround(database, ledger(), pages, clock, RoutedTopics(), lambda: runbooks_of(own).all)
     return handbook_pages.routes(ground)
-
-
-runbooks = cache(load)
-"""The runbooks of this machine, read when they are first asked for."""

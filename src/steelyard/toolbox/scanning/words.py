@@ -65,8 +65,8 @@ RULES: Final[Mapping[str, Message]] = {
     "redirects_those_who_search": N_("Visitors from search engines are sent elsewhere, or shown something else."),
     "script_that_decodes_itself": N_("A script is written out from codes."),
     # the database
-    "address_of_another": N_("The site's address in its options is another one than in the registry."),
-    "address_with_code": N_("The site's address in its options holds code."),
+    "address_of_another": N_("The site’s address in its options is another one than in the registry."),
+    "address_with_code": N_("The site’s address in its options holds code."),
     "everybody_becomes_administrator": N_("Every new account becomes an administrator."),
     "code_in_database": N_("The database holds code that runs what it decodes, or what a visitor sends."),
     "coded_script": N_("The database holds a script that is written out from codes."),
@@ -86,7 +86,7 @@ WHY_SKIPPED: Final[Mapping[str, Message]] = {
     "timed_out": N_("the rules took too long on it"),
     "not_scanned": N_("the rules could not be used on it"),
     "scanner_ended": N_("the scanner ended over it"),
-    "denied": N_("the site's user may not read it"),
+    "denied": N_("the site’s user may not read it"),
     "missing": N_("gone while the scan ran"),
     "not_a_file": N_("no file any more when it was read"),
 }

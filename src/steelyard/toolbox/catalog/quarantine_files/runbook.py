@@ -26,7 +26,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     if not there:
         return Plan((), nothing=Said(N_("None of these files is there any more as it was found.")), undoable=False)
     if not chosen["base"]:
-        message = N_("There is no folder outside of %(docroot)s to keep them in. Make one in the account's home.")
+        message = N_("There is no folder outside of %(docroot)s to keep them in. Make one in the account’s home.")
         raise Refused("no_place", Said(message, {"docroot": asked.site.docroot}))
     folder = f"{chosen['base']}/{asked.token}"
     listed: list[list[Json]] = [[name, digest, number] for number, (name, digest, _, _) in enumerate(there, 1)]
@@ -78,13 +78,13 @@ def erase(left: Left) -> tuple[Action, ...]:
 
 
 def _move(folder: str, listed: list[list[Json]]) -> Step:
-    says = Said(N_("%(count)s files, each only if it is still what was found."), {"count": len(listed)})
+    says = Said(N_("Files: %(count)s. Each only if it is still what was found."), {"count": len(listed)})
     action = Action("quarantine.move", {"folder": folder, "files": listed}, timeout=120.0)
     return Step("move", Said(N_("Move the files away")), says, (action,), 0.2)
 
 
 def _back(folder: str, listed: list[list[Json]]) -> Step:
-    says = Said(N_("%(count)s files, with their owner, permissions and times."), {"count": len(listed)})
+    says = Said(N_("Files: %(count)s, with their owner, permissions and times."), {"count": len(listed)})
     action = Action("quarantine.back", {"folder": folder, "files": listed}, timeout=120.0)
     return Step("back", Said(N_("Put the files back")), says, (action,), 0.2)
 

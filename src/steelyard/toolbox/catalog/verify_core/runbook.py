@@ -17,7 +17,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     """One comparison."""
     wordpress = facts["wordpress"]
     if "missing" in wordpress:
-        message = N_("No WordPress is in %(docroot)s. Correct the site's folder in the registry.")
+        message = N_("No WordPress is in %(docroot)s. Correct the site’s folder in the registry.")
         raise Refused("no_wordpress", Said(message, {"docroot": asked.site.docroot}))
     release = {"version": str(wordpress["version"]), "locale": str(wordpress["locale"])}
     says = N_("Every file of WordPress %(version)s %(locale)s: changed, missing, or not part of the release.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from steelyard.kit.ids import PersonId
 from steelyard.toolbox.acting import Act
+from steelyard.toolbox.model import Json
 from steelyard.toolbox.rules import MayRun
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runs_seen import RunSeen, StepSeen
@@ -119,6 +120,18 @@ class RunView(NamedTuple):
         """The place of the first step that changes the live site, from 1; 0 where none does."""
         touching = (place for place, each in enumerate(self.done_steps, start=1) if each.step.touches)
         return next(touching, 0)
+
+    @property
+    def link(self) -> str:
+        """A link that signs in to the site once, for who asked, while it holds and was not taken back."""
+        private: Json = self.run.report.get("private", {}) if isinstance(self.run.report, Mapping) else {}
+        fresh = self.run.undone_by is None and float(private.get("until", 0)) > self.at.timestamp()
+        return str(private.get("link", "")) if fresh else ""
+
+    @property
+    def link_until(self) -> datetime:
+        """Until when that link holds."""
+        return datetime.fromtimestamp(float(self.run.report["private"]["until"]), UTC)
 
     @property
     def saved_minutes(self) -> int:

@@ -28,6 +28,7 @@ from steelyard.toolbox.registry import RegistryError, site_named
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runs_data import batch_data, run_data
 from steelyard.toolbox.runs_read import read_batch, read_lines, read_run
+from steelyard.toolbox.runs_seen import seen_by
 from steelyard.web.data import plain
 from steelyard.web.routes import PageRoute
 from steelyard.web.said import Said
@@ -185,7 +186,8 @@ class RunsApi:
         if seen is None:
             raise HTTPException(404)
         can = sorted(each.value for each in acts_of(seen, self._acts.clock()))
-        return JSONResponse(run_data(seen) | {"can": can, "lines": plain(lines)})
+        shown = seen_by(seen, standing_of(request).person)
+        return JSONResponse(run_data(shown) | {"can": can, "lines": plain(lines)})
 
     async def batch(self, request: Request) -> Response:
         """One request for several sites, with its runs."""

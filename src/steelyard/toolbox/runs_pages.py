@@ -24,7 +24,7 @@ from steelyard.toolbox.run_view import Pressing, RunView, view_of
 from steelyard.toolbox.runbooks import Runbooks
 from steelyard.toolbox.runs_api import status_of
 from steelyard.toolbox.runs_read import RUNS, RUNS_CHANNEL, read_batch, read_lines, read_run, read_runs
-from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunSeen
+from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunSeen, seen_by
 from steelyard.toolbox.shelf import title_of
 from steelyard.toolbox.states import ENDED, STATE_WORDS, State
 from steelyard.web.console import Clock
@@ -184,7 +184,7 @@ class RunsPages:
             rules, safety = await read_rules(conn), await read_safety(conn)
         if seen is None:
             raise HTTPException(404)
-        now = self._clock()
+        seen, now = seen_by(seen, watched.standing.person), self._clock()
         may = may_run(watched.standing, seen.risk, seen.group, rules)
         approves = watched.standing.person != seen.person and may_approve(
             watched.standing, seen.risk, seen.group, rules

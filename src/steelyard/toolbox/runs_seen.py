@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from steelyard.kit.ids import ConversationId, PersonId
 from steelyard.toolbox.journal import Outcome, Phase
@@ -100,6 +100,14 @@ class RunSeen(NamedTuple):
     def saved_s(self) -> float | None:
         """Seconds that it saved: what it takes by hand less what it took. None where it is not done."""
         return saved(self.state, self.minutes, self.took_ms)
+
+
+def seen_by(run: RunSeen, person: PersonId | None) -> RunSeen:
+    """`run` as `person` may see it: what its report holds as `private` is for who asked alone."""
+    if not isinstance(run.report, Mapping) or "private" not in run.report or person == run.person:
+        return run
+    report = cast("Mapping[str, Json]", run.report)
+    return run._replace(report={name: each for name, each in report.items() if name != "private"})
 
 
 def saved(state: State, minutes: int, took_ms: int | None) -> float | None:

@@ -372,5 +372,9 @@ class _Work:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # A hint that comes at the same moment swallows a cancellation: once more then.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=0.1)
+            if not task.cancelled():
+                task.exception()

@@ -16,7 +16,12 @@ from steelyard.toolbox.hosted.fastcgi import ask
 from steelyard.toolbox.hosted.here import Failed, Here
 from steelyard.toolbox.hosted.php_pools import Pool, pool_of
 
-ALIASES = {"zend opcache": "opcache", "ioncube loader": "ioncube", "the ioncube php loader": "ioncube"}
+ALIASES = {
+    "zend opcache": "opcache",
+    "ioncube loader": "ioncube",
+    "ioncube php loader": "ioncube",
+    "the ioncube php loader": "ioncube",
+}
 """What extensions call themselves, in small letters, and what everyone calls them."""
 
 _MARK = b"@steelyard@"
@@ -30,6 +35,7 @@ if (function_exists('phpinfo')) {
 $find = fn($what) => preg_match('~' . $what . '~', $told, $hit) ? trim($hit[1]) : '';
 echo "\\n@steelyard@", json_encode([
     'version' => PHP_VERSION,
+    'binary' => PHP_BINARY,
     'zts' => (bool) PHP_ZTS,
     'api' => $find('PHP Extension Build\\s*=> API(\\d+)'),
     'arch' => function_exists('php_uname') ? php_uname('m') : '',
@@ -45,7 +51,8 @@ echo "\\n@steelyard@", json_encode([
 def read(here: Here, args: dict[str, Any]) -> Any:
     """`php.read`: the PHP of the site in `docroot`, whose files are `account`'s, as `hints` of its operator help.
 
-    Answers `version` ("8.2"), `full` ("8.2.36"), `cli` (path), `api` (of extensions), `zts`, `arch`, `extension_dir`,
+    Answers `version` ("8.2"), `full` ("8.2.36"), `cli` (path), `binary` (what that starts), `api` (of extensions),
+    `zts`, `arch`, `extension_dir`,
     `ini` and `settings` (the folders of .ini files and the php.ini of `cli` and `fpm`), `extensions` (in small letters,
     of `cli` and `fpm`), `writes` (whether this account may write to these folders), `validate` (whether changed PHP
     files are noticed), `fpm`: None without one, else `pool`, `socket`, `unit`, `asked` ("running", or "settings" where
@@ -64,6 +71,7 @@ def read(here: Here, args: dict[str, Any]) -> Any:
         "version": version,
         "full": near["version"],
         "cli": cli,
+        "binary": near["binary"],
         "api": near["api"] or _number(near["extension_dir"]),
         "zts": near["zts"],
         "arch": near["arch"],

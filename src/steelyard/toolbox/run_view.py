@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from steelyard.kit.ids import PersonId
 from steelyard.toolbox.acting import Act
@@ -124,7 +124,8 @@ class RunView(NamedTuple):
     @property
     def link(self) -> str:
         """A link that signs in to the site once, for who asked, while it holds and was not taken back."""
-        private: Json = self.run.report.get("private", {}) if isinstance(self.run.report, Mapping) else {}
+        report = cast("Mapping[str, Json]", self.run.report or {})
+        private = cast("Mapping[str, Json]", report.get("private") or {})
         fresh = self.run.undone_by is None and float(private.get("until", 0)) > self.at.timestamp()
         return str(private.get("link", "")) if fresh else ""
 

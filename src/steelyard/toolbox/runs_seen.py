@@ -104,9 +104,9 @@ class RunSeen(NamedTuple):
 
 def seen_by(run: RunSeen, person: PersonId | None) -> RunSeen:
     """`run` as `person` may see it: what its report holds as `private` is for who asked alone."""
-    if not isinstance(run.report, Mapping) or "private" not in run.report or person == run.person:
+    report = cast("Mapping[str, Json]", run.report or {})
+    if "private" not in report or person == run.person:
         return run
-    report = cast("Mapping[str, Json]", run.report)
     return run._replace(report={name: each for name, each in report.items() if name != "private"})
 
 

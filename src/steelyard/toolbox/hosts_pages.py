@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -40,10 +41,10 @@ class KeySeen(NamedTuple):
     fingerprint: str
     public: str
     hosts: int
-    certified_until: object
+    certified_until: datetime | None
     ended: bool
     """Whether its certificate ended."""
-    revoked_at: object
+    revoked_at: datetime | None
 
 
 class HostPage(NamedTuple):

@@ -37,11 +37,9 @@ ONE_AT_A_TIME = ("tests/faults/", "tests/routing/test_health_live.py")
 """What kills processes and looks at the clock: where tests run side by side, none of these beside another."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(ONE_AT_A_TIME):
-            item.add_marker(pytest.mark.xdist_group("one at a time"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.nodeid.startswith(ONE_AT_A_TIME):
+        item.add_marker(pytest.mark.xdist_group("one-at-a-time"))
 
 
 @dataclass

@@ -192,7 +192,21 @@ def _is_by(value: Json) -> bool:
 
 
 def _is_redis(value: Json) -> bool:
-    return _is_mapping_of(value, {"host": _is_place, "port": _is_port, "socket": _is_path})
+    return _is_mapping_of(value, {"host": _is_place, "port": _is_port, "socket": _is_path, "admin": _is_name})
+
+
+def _is_loader(value: Json) -> bool:
+    return (
+        _is_mapping_of(value, {"archive": _is_path, "sha256": _is_sha256}) and len(cast("dict[str, Json]", value)) == 2
+    )
+
+
+def _is_sha256(value: Json) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+
+
+def _is_name(value: Json) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) is not None
 
 
 def _is_place(value: Json) -> bool:
@@ -223,7 +237,9 @@ HINTS: Final[Mapping[str, tuple[Callable[[Json], bool], str]]] = {
     "fpm_pools": (_is_path, '"/etc/php/8.2/fpm/pool.d"'),
     "fpm_reload": (_is_reload, '{"argv": ["/usr/local/bin/reload-php"], "by": "site"}'),
     "fpm_check": (_is_argv, '["/usr/sbin/php-fpm8.2", "-t"]'),
-    "redis": (_is_redis, '{"host": "127.0.0.1", "port": 6379} or {"socket": "/run/redis/redis.sock"}'),
+    "redis": (_is_redis, '{"host": "127.0.0.1", "port": 6379, "admin": "default"} or {"socket": "/run/redis.sock"}'),
+    "ioncube": (_is_loader, '{"archive": "/root/ioncube_loaders_lin_x86-64.tar.gz", "sha256": "0123…"}'),
+    "nginx_cache": (_is_path, '"/var/cache/nginx/fastcgi"'),
     "http_to": (_is_address, '["127.0.0.1", 8080]'),
     "http": (lambda value: value in ("http", "https"), '"http"'),
 }

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from steelyard.toolbox.model import Action, By, Host, Site
+from steelyard.toolbox.tools.php_extensions import LOADER, modules_of
 
 EXTENSIONS: Final = (
     "apcu", "bcmath", "bz2", "curl", "gd", "gmp", "igbinary", "imagick", "imap", "intl", "ldap", "mailparse",
-    "mbstring", "memcached", "msgpack", "mysql", "redis", "soap", "sqlite3", "tidy", "uuid", "xml", "xmlrpc", "xsl",
-    "yaml", "zip",
+    "mbstring", "memcached", "msgpack", "mysql", "opcache", "redis", "soap", "sqlite3", "tidy", "uuid", "xml",
+    "xmlrpc", "xsl", "yaml", "zip",
 )  # fmt: skip
 """What can be installed from the distribution, as in `php8.2-redis`."""
 
@@ -56,8 +57,9 @@ def _of_version(version: str) -> list[tuple[str, ...]]:
             (f"/usr/sbin/{verb}", "-v", version, "-s", sapi, each)
             for verb in ("phpenmod", "phpdismod")
             for sapi in sapis
-            for each in EXTENSIONS
+            for each in sorted({module for name in EXTENSIONS for module in (name, *modules_of(name))})
         ),
+        *((LOADER, version, switch) for switch in ("on", "off")),
         (f"/usr/sbin/php-fpm{version}", "-t"),
         ("/usr/bin/systemctl", "reload", fpm),
         ("/usr/bin/systemctl", "is-active", fpm),

@@ -27,9 +27,10 @@ _MOST_ARCHIVE = 200_000_000
 def extension(here: Here, args: dict[str, Any]) -> Any:
     """`php.extension`: {name, modules, apt} and args of `php.read` -> what there is of an extension for the site's PHP.
 
-    `modules`: the names of its .so files. Answers `there` (modules whose file is there), `enabled` (by kind, those that
-    an .ini file loads), `package` (its name) and, where a file is not there, `apt`: `{"version", "installs", "removes"}`
-    as it would install it, None where it knows none; `phpenmod`, and `writes` (whether the account may put files beside the others).
+    `modules`: the names of its .so files; `apt`: whether to ask it. Answers `there` (modules whose file is there),
+    `enabled` (by kind, those that an .ini file loads), `package` (its name) and, where a file is not there, `apt`:
+    `{"version", "installs", "removes"}` as it would install it, None where it knows none; `phpenmod`, and `writes`
+    (whether the account may put files beside the others).
     """
     found = php.read(here, args)
     folder, package = found["extension_dir"], f"php{found['version']}-{args['name']}"

@@ -137,9 +137,7 @@ def _installed(facts: Facts, keeps: dict[str, Json]) -> tuple[Step, ...]:
 def _ioncube(asked: Asked, facts: Facts, keeps: dict[str, Json]) -> tuple[Step, ...]:
     """The steps to the ionCube Loader: before all other extensions, or PHP does not start."""
     if _archive(asked) is None:
-        says = N_(
-            "No archive of the ionCube Loader is known: put it on the host, then its path and hash in the hint “ioncube”."
-        )
+        says = N_("No archive of the ionCube Loader is known: put one on the host, then name it in the hint “ioncube”.")
         raise Refused("no_archive", Said(says))
     loader, of_php = facts["loader"], facts["php"]
     if "missing" in loader:

@@ -50,7 +50,7 @@ class SshReach:
 
 async def _signed_in(login: Login, name: str, connections: AsyncExitStack) -> asyncssh.SSHClientConnection:
     """A connection, through those of the jump hosts, all of which end with `connections`."""
-    tunnel = await _signed_in(login.via, login.via.address, connections) if login.via else None
+    tunnel = await _signed_in(login.via, f"the jump host of {name}", connections) if login.via else None
     try:
         async with asyncio.timeout(CONNECT):
             connection = await asyncssh.connect(
@@ -95,6 +95,17 @@ _ALONE: dict[str, Any] = {
 }
 
 
+_KINDS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+"""Of host keys. A host without one of the pinned kind shall show what it has, and so be known for another."""
+
+
 def _credentials(login: Login, name: str) -> dict[str, Any]:
     """The one key the host may show, and the one key we show."""
     try:
@@ -106,7 +117,12 @@ def _credentials(login: Login, name: str) -> dict[str, Any]:
         shown: Any = (key, asyncssh.import_certificate(login.certificate)) if login.certificate else key
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
         raise HostError("refused", f"The key for {name} cannot be read: replace it") from None
-    return {"known_hosts": ([pinned], [], []), "client_keys": [shown]}
+    kinds = [each.decode() for each in pinned.sig_algorithms]
+    return {
+        "known_hosts": ([pinned], [], []),
+        "server_host_key_algs": [*kinds, *(each for each in _KINDS if each not in kinds)],
+        "client_keys": [shown],
+    }
 
 
 def _not_in(error: Exception, login: Login, name: str) -> HostError:

@@ -205,6 +205,9 @@ def _copy_bytes(source: str, target: str) -> None:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             _pour(reading, writing)
+        except BaseException:
+            os.unlink(target)  # nothing half
+            raise
         finally:
             os.close(writing)
     finally:

@@ -77,6 +77,20 @@ class Settings(BaseModel):
     runbooks: Path | None = Field(
         default=None, description="The folder of your own runbooks, the same on every machine of the cell."
     )
+    slots: Path = Field(
+        default_factory=lambda: default_data() / "slots",
+        description="The folder of what `steelyard core add` holds, the same on every machine of the cell.",
+    )
+    wordpress_api: str = Field(
+        default="https://api.wordpress.org",
+        pattern=r"https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?",
+        description="Who is asked for the newest version of WordPress.",
+    )
+    wordpress_downloads: str = Field(
+        default="https://downloads.wordpress.org",
+        pattern=r"https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?",
+        description="Where releases of WordPress are fetched.",
+    )
     runs: int = Field(default=8, ge=1, le=100, description="Runs at sites that a worker does at once.")
     alarms: SecretStr | None = Field(
         default=None,

@@ -18,14 +18,14 @@ from typing import Any, Literal
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.toolbox import run_ground
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 from steelyard.toolbox.model import Action, Host, Json, RunId
 from steelyard.toolbox.reach import Errand, HostError, Reach, Reached, Tell
 from steelyard.toolbox.run import work_on
 
 Fault = Literal["kill", "lose", "fill"]
 When = Literal["before", "during", "after"]
-READS = ("files.stat", "files.disk", "files.part")
+READS = ("files.stat", "files.disk", "files.part", "http.get", "wordpress.read", "php.read")
 """Verbs that change nothing: nothing is lost with them."""
 
 
@@ -73,7 +73,7 @@ class _Struck:
             case "lose":
                 for child in children():
                     with suppress(ProcessLookupError):
-                        os.kill(child, signal.SIGKILL)
+                        os.killpg(child, signal.SIGKILL)  # each has a session of its own
                 await asyncio.sleep(0.02)
                 if self._of.when == "after":  # it had answered: what is lost is the answer
                     raise HostError("lost", "the connection broke", permanent=False)
@@ -104,10 +104,14 @@ async def be_struck(asked: dict[str, Any]) -> None:
     """Takes up one run."""
     runbooks = Path(asked["runbooks"]) if asked["runbooks"] else None
     async with Database.open(asked["url"], size=4) as database:
-        ground = run_ground(database, runbooks, Path(asked["keys"]))
+        ground = run_ground(database, runbooks, Path(asked["keys"]), Path(asked["keys"]))
         way = ground.ways(WorkspaceId(asked["workspace"]))
         struck = Struck(way, asked["nth"], asked["fault"], asked["when"], touches_of(frozenset(asked["reads"])))
-        ground = replace(ground, ways=lambda _: struck, pauses=(0.05, 0.05))
+
+        async def slots(_: Connection) -> dict[str, Json]:
+            return asked.get("slots", {})
+
+        ground = replace(ground, ways=lambda _: struck, slots=slots, pauses=(0.05, 0.05))
         await work_on(ground, WorkspaceId(asked["workspace"]), RunId(asked["run"]))
         sys.stdout.write(json.dumps({"struck": struck.struck, "calls": struck.calls}))
 

@@ -7,7 +7,9 @@ import sys
 
 from steelyard.cli import (
     connecting,
+    core,
     desk,
+    handbook,
     health,
     hosts,
     people,
@@ -25,7 +27,22 @@ from steelyard.kit.errors import SteelyardError
 
 __all__ = ["COMMANDS", "app", "start"]
 
-COMMANDS = (serving, connecting, people, desk, switching, reading, hosts, sites, runbooks, health, rules, secrets)
+COMMANDS = (
+    serving,
+    connecting,
+    people,
+    desk,
+    switching,
+    reading,
+    hosts,
+    sites,
+    runbooks,
+    core,
+    handbook,
+    health,
+    rules,
+    secrets,
+)
 """The modules whose commands hang on `app`, in the order of its help."""
 
 

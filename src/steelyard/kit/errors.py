@@ -10,6 +10,7 @@ SteelyardError
 │   └── BusyDataError    another process holds the embedded server's data folder
 ├── LedgerError          a fact cannot be appended
 ├── ActError             what a person asked for cannot be done
+├── SlotError            a slot cannot be made, or cannot be trusted
 ├── RunbookError         the folder of a runbook cannot be used as one
 ├── ReplayError          a decision cannot be replayed, or does not equal its digest
 └── RemoteError          a call of another system did not succeed
@@ -62,6 +63,10 @@ class ActError(SteelyardError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class SlotError(SteelyardError):
+    """A slot cannot be made, or cannot be trusted."""
 
 
 class RunbookError(SteelyardError):

@@ -18,10 +18,13 @@ from steelyard.store.keys import WORKER, key_file
 from steelyard.toolbox.batches import Turns
 from steelyard.toolbox.erasing import tidy
 from steelyard.toolbox.ground import RunGround
+from steelyard.toolbox.model import Json
+from steelyard.toolbox.reach import Reached
 from steelyard.toolbox.scanning import scan
 from steelyard.toolbox.secrets import opened_with
 from steelyard.toolbox.slots import Shelf, read_trusted
-from steelyard.toolbox.steps import WorkerVerb
+from steelyard.toolbox.slots_bring import bring
+from steelyard.toolbox.steps import RunContext, WorkerVerb
 from steelyard.toolbox.tasks import RunJobs, register
 from steelyard.web.console import utc_now
 
@@ -29,13 +32,23 @@ SLOT_KEYS = "slot-keys"
 """The file, beside the key files, with the public keys whose signatures of slots are trusted."""
 
 
-def worker_verbs(slots: Shelf) -> Mapping[str, WorkerVerb]:
-    """What a worker itself does in runs, by the names of the verbs."""
-    return scan.worker_verbs(slots.files)
+def worker_verbs(slots: Shelf, held: Path) -> Mapping[str, WorkerVerb]:
+    """What a worker itself does in runs, by the names of the verbs. `held`: the folder of the slots."""
+    return {**scan.worker_verbs(slots.files), "slots.bring": bringing(held)}
 
 
-def run_ground(database: Database, own: Path | None, keys: Path) -> RunGround:
-    """What a worker does runs with. `keys`: the folder of the key files."""
+def bringing(held: Path) -> WorkerVerb:
+    """Brings a slot from this machine to the host of a run."""
+
+    async def brings(reached: Reached, args: Mapping[str, Json], context: RunContext) -> Json:
+        asked = {**args, "account": context.site.host.account}
+        return await bring(reached, held, asked, str(args.get("folder", "")), context.tell)
+
+    return brings
+
+
+def run_ground(database: Database, own: Path | None, keys: Path, held: Path) -> RunGround:
+    """What a worker does runs with. `keys`: the folder of the key files; `held`: that of the slots."""
     acts = run_acts(database, own)
     slots = Shelf(read_trusted(keys / SLOT_KEYS))
 
@@ -51,14 +64,14 @@ def run_ground(database: Database, own: Path | None, keys: Path) -> RunGround:
         opened_with(keys),
         Turns(acts),
         utc_now,
-        worker_verbs(slots),
+        worker_verbs(slots, held),
         slots.offered,
     )
 
 
-def toolbox_jobs(app: App, database: Database, own: Path | None, keys: Path) -> None:
+def toolbox_jobs(app: App, database: Database, own: Path | None, keys: Path, held: Path) -> None:
     """Makes `app` do the toolbox's jobs."""
-    register(app, run_ground(database, own, keys))
+    register(app, run_ground(database, own, keys, held))
 
 
 async def tidy_toolbox(database: Database, keys: Path) -> None:

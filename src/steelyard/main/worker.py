@@ -79,7 +79,7 @@ async def run_worker_process(settings: Settings, url: str) -> None:
         beating(url, parts.app),
         asyncio.TaskGroup() as group,
     ):
-        toolbox_jobs(parts.app, database, settings.runbooks, settings.keys)
+        toolbox_jobs(parts.app, database, settings.runbooks, settings.keys, settings.slots)
         group.create_task(_read_back(database, parts.jobs))
         group.create_task(work(database, parts.router))
         group.create_task(_watch(database, settings, parts.app, calls).run())

@@ -22,9 +22,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from psycopg.rows import class_row
 
+from steelyard.kit.errors import SlotError
 from steelyard.store.database import Connection
 from steelyard.toolbox.model import Json
-from steelyard.toolbox.slots_archive import SlotError
 
 PURPOSE = b"steelyard slot 1\n"
 """Before what is signed, so that no signature of anything else passes for one."""

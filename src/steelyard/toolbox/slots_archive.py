@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from steelyard.kit.errors import SteelyardError
+from steelyard.kit.errors import SlotError
 
 MOST_FILES = 20_000
 MOST_BYTES = 500_000_000
@@ -19,10 +19,6 @@ MOST_OF_ONE = 100_000_000
 _PIECE = 1_048_576
 _VERSION = re.compile(r"""^\$wp_version\s*=\s*'([0-9A-Za-z.-]{1,40})'\s*;""", re.MULTILINE)
 _LOCALE = re.compile(r"""^\$wp_local_package\s*=\s*'([A-Za-z_]{2,30})'\s*;""", re.MULTILINE)
-
-
-class SlotError(SteelyardError):
-    """A slot cannot be made, or cannot be trusted. The message says why and what to do."""
 
 
 class Release(NamedTuple):

@@ -17,8 +17,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from steelyard.kit.errors import SlotError
 from steelyard.toolbox.hosted.fresh import EMAIL, LOGIN, PREFIX, URL
-from steelyard.toolbox.slots_archive import SlotError
 
 PHP_FOLDER = Path(__file__).parent / "hosted/php"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

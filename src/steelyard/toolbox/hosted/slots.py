@@ -100,7 +100,7 @@ def unpack(here: Here, args: dict[str, Any]) -> Any:
     else. A slot of the name that was there is replaced at the end. Answers `{"slot": path}`.
     """
     slot = f"{args['folder']}/{named(args['name'])}"
-    half = f"{slot}.{here.work.rpartition('/')[2]}.half"
+    half = f"{slot}.half"
     here.remove_tree(half)
     here.make_folder(half)
     ran = here.run(

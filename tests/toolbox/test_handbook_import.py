@@ -163,6 +163,12 @@ def test_the_same_again_changes_nothing() -> None:
     assert [(each.what, each.slug) for each in fewer] == [("unchanged", "b-x"), ("unchanged", "y")]
 
 
+def test_what_was_exported_comes_back_to_its_page() -> None:
+    first = plan([Source("wiki/x.md", "# X\ntext")], {}, version_of)
+    back = plan([Source("en/x.md", "# X\ntext")], stored(first), version_of)
+    assert [(each.what, each.slug) for each in back] == [("unchanged", "x")]
+
+
 def test_what_was_edited_here_is_left_alone_unless_asked_for() -> None:
     first = tuple(planned(("x.md", "# X\nold")).values())
     edited, new = stored(first, x="edited here"), ("x.md", "# X\nnew")

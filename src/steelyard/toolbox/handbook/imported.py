@@ -71,7 +71,7 @@ def plan(
     """
     lines: dict[str, Line] = {}
     read: list[_Read] = []
-    keys = _Keys(stored)
+    keys = _Keys(stored, digest)
     for source in sources:
         try:
             read.append(_read(source, language, keys))
@@ -88,17 +88,21 @@ def plan(
 class _Keys:
     """Gives each file its page: the one that it became before, else one by its name, else one by its whole path."""
 
-    def __init__(self, stored: Mapping[Key, Stored]) -> None:
+    def __init__(self, stored: Mapping[Key, Stored], digest: Callable[[Text], str]) -> None:
+        self._digest = digest
+        self._now = {key: each.now for key, each in stored.items()}
         self._before = {(each.source, key[1]): key[0] for key, each in stored.items() if each.source}
         self._taken: set[Key] = {key for key, each in stored.items() if each.source}
 
-    def of(self, path: str, wanted: str, language: Language) -> str:
+    def of(self, path: str, wanted: str, language: Language, text: Text) -> str:
         """Raises BadPage where no address can be made, or all are taken by other files."""
         before = self._before.get((path, language))
         if before is not None:
             return before
-        for slug in (wanted, slug_of(_named(path)), slug_of(_inside(path))):
-            if slug and is_slug(slug) and (slug, language) not in self._taken:
+        offered = [each for each in (wanted, slug_of(_named(path)), slug_of(_inside(path))) if is_slug(each)]
+        for slug in offered:
+            same = self._now.get((slug, language)) == self._digest(text)  # as when what was exported comes back
+            if same or (slug, language) not in self._taken:
                 self._taken.add((slug, language))
                 return slug
         raise BadPage("same", f"{path} would be the same page as another file")
@@ -117,8 +121,7 @@ def _read(source: Source, language: Language, keys: _Keys) -> _Read:
         said, slug = written.language, written.slug
     chosen = said if said is not None and not source.path.lower().endswith((".html", ".htm")) else None
     spoken = chosen or _language_of(source.path) or said or language
-    wanted = slug if is_slug(slug) else ""
-    return _Read(source.path, keys.of(source.path, wanted, spoken), spoken, written.text)
+    return _Read(source.path, keys.of(source.path, slug, spoken, written.text), spoken, written.text)
 
 
 def _language_of(path: str) -> Language | None:

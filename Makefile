@@ -38,7 +38,8 @@ test: .setup/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: .setup/dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not xdist_group'
+	$(BIN)/python -m pytest -m 'slow and xdist_group'
 
 # Every fault at every step of every runbook that changes a site; `test-slow` draws some of them.
 faults: .setup/dev

@@ -34,7 +34,7 @@ MEMORY = Path("/dev/shm")
 PLENTY = 4 * 1024**3
 PREFIX = "steelyard-test-"
 ONE_AT_A_TIME = ("tests/faults/", "tests/routing/test_health_live.py")
-"""What kills processes and looks at the clock: where tests run side by side, none of these beside another."""
+"""What kills processes and looks at the clock: `make test-slow` runs these by themselves, after the others."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -11,7 +11,7 @@ from steelyard.toolbox.hosted.here import Failed, Here, shown
 from steelyard.toolbox.hosted.wp_edit import put_in, take_out
 
 SOURCE = "php/object-cache.php"
-FILES = (SOURCE,)
+FILES = ("php/object-cache.php",)
 _NAME = re.compile(r"Plugin Name:\s*([^\n*]{1,80})")
 _MOST = 5_000_000
 

@@ -6,13 +6,11 @@ The contract is the one of adapters/ssh.py, without a connection. A host is this
 from __future__ import annotations
 
 import asyncio
-import grp
 import os
 import pwd
 import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from steelyard.toolbox.hosted.words import PATH
 from steelyard.toolbox.model import Host, HostId
@@ -30,12 +28,13 @@ class LocalReach:
     def __init__(self, pythons: Sequence[str] = PYTHONS) -> None:
         """`pythons`: where a Python for the helper may be."""
         self._pythons = pythons
-        self._reads_code: dict[HostId, bool] = {}
+        self.reads_code: dict[HostId, bool] = {}
+        """Which hosts read this Python's bytecode, as far as is known."""
 
     @asynccontextmanager
     async def open(self, host: Host, errand: Errand) -> AsyncGenerator[Reached]:
         """See reach.Reach."""
-        session = Session(_Here(host), host, errand, self._reads_code, self._pythons)
+        session = Session(_Here(host), host, errand, self.reads_code, self._pythons)
         try:
             await session.begin()
             yield session
@@ -51,30 +50,30 @@ class _Here:
         self._host = host
 
     async def start(self, argv: Sequence[str], become: str = "") -> _Program:
-        identity: dict[str, Any] = {}
-        account = self.account
-        if become and os.geteuid() == 0:
-            identity, account = self._identity(become), become
-        elif become:
-            argv = ["/usr/bin/sudo", "-n", "-u", become, "--", *argv]
-        clean = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": pwd.getpwnam(account).pw_dir, "USER": account}
+        account = become if become and os.geteuid() == 0 else self.account
+        clean = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": self._home_of(account), "USER": account}
+        line = [*self._as(become), *argv] if become else argv
         try:
             process = await asyncio.create_subprocess_exec(
-                *argv, stdin=-1, stdout=-1, stderr=-1, env=clean, cwd="/", start_new_session=True, **identity
+                *line, stdin=-1, stdout=-1, stderr=-1, env=clean, cwd="/", start_new_session=True
             )
         except OSError as error:
-            code = "no_sudo" if become and not identity else "missing"
-            raise HostError(code, f"{argv[0]} cannot be started on {self._host.name}: {error.strerror}") from None
+            code = "no_sudo" if become else "missing"
+            raise HostError(code, f"{line[0]} cannot be started on {self._host.name}: {error.strerror}") from None
         return _Program(process)
 
-    def _identity(self, account: str) -> dict[str, Any]:
-        """Who a program runs as: no group of root's stays with it."""
+    def _home_of(self, account: str) -> str:
         try:
-            entry = pwd.getpwnam(account)
+            return pwd.getpwnam(account).pw_dir
         except KeyError:
             raise HostError("no_sudo", f"{self._host.name} has no account {account}") from None
-        others = [each.gr_gid for each in grp.getgrall() if account in each.gr_mem]
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [entry.pw_gid, *others]}
+
+    def _as(self, account: str) -> list[str]:
+        """What has a program run as another account: none of our own groups stays with it."""
+        if os.geteuid() != 0:
+            return ["/usr/bin/sudo", "-n", "-u", account, "--"]
+        group = pwd.getpwnam(account).pw_gid
+        return ["/usr/bin/setpriv", f"--reuid={account}", f"--regid={group}", "--init-groups", "--"]
 
 
 class _Program:

@@ -32,7 +32,8 @@ class SshReach:
     def __init__(self, access: Access, pythons: Sequence[str] = PYTHONS) -> None:
         """`access`: the keys. `pythons`: where a Python for the helper may be on hosts."""
         self._access, self._pythons = access, pythons
-        self._reads_code: dict[HostId, bool] = {}
+        self.reads_code: dict[HostId, bool] = {}
+        """Which hosts read this Python's bytecode, as far as is known."""
 
     @asynccontextmanager
     async def open(self, host: Host, errand: Errand) -> AsyncGenerator[Reached]:
@@ -40,7 +41,7 @@ class SshReach:
         login = await self._access.of(host)
         async with AsyncExitStack() as connections:
             way = SshWay(await _signed_in(login, host.name, connections), host.name, login.account)
-            session = Session(way, host, errand, self._reads_code, self._pythons)
+            session = Session(way, host, errand, self.reads_code, self._pythons)
             try:
                 await session.begin()
                 yield session

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import itertools
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -271,14 +272,16 @@ def _why(wanted: Wanted, gone: Gone, *, started: bool) -> HostError | NoPython:
     if started:
         said = f"What ran on {wanted.host} ended before its answer, with {last_words(gone)}: try again"
         return HostError("lost", said, permanent=False)
-    if wanted.become and (gone.status == _NOT_FOUND or no_sudo(gone.complained)):
+    if wanted.become and (no_sudo(gone.complained) or (gone.status == _NOT_FOUND and "sudo" in gone.complained)):
         said = f"{wanted.account} may not act as {wanted.become} on {wanted.host} ({last_words(gone)})"
         return HostError("no_sudo", f"{said}: put the rules there that `steelyard host prepare` prints")
-    if gone.status in (_NOT_FOUND, _CANNOT_RUN) or (wanted.become and "command not found" in gone.complained):
+    if gone.status in (_NOT_FOUND, _CANNOT_RUN) or (wanted.become and _NOT_THERE.search(gone.complained)):
         return NoPython()
     said = f"{wanted.host} let {wanted.become or wanted.account} in, but Python did not start ({last_words(gone)})"
     return HostError("unreachable", f"{said}: look at the account's shell and its start-up files, such as .bashrc")
 
 
+_NOT_THERE = re.compile("command not found|No such file or directory")
+"""What sudo and setpriv say of one."""
 _NOT_FOUND, _CANNOT_RUN = 127, 126
 """What a shell answers for a command that is not there, or cannot be run."""

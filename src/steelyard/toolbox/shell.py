@@ -88,7 +88,7 @@ class Shell:
         if not isinstance(error, EOFError):
             return HostError("bad_output", f"{where}, but sent no answer ({error}): look at its start-up files")
         gone = await program.gone()
-        if self._become and (gone.status == 127 or no_sudo(gone.complained)):
+        if self._become and (no_sudo(gone.complained) or (gone.status == 127 and "sudo" in gone.complained)):
             said = f"{self._way.account} may not act as {self._become} on {self._host} ({last_words(gone)})"
             return HostError("no_sudo", f"{said}: put the rules there that `steelyard host prepare` prints")
         return HostError("unreachable", f"{where}, but it runs no command ({last_words(gone)}): look at its shell")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -150,6 +152,11 @@ def test_every_hint_is_of_the_shape_that_it_says(key: str, shape: str) -> None:
     for odd in (None, 5.5, "relative", [], {}, {"x": 1}, ["a"], "/a/../b"):
         with pytest.raises(Unfit, match=key):
             hints(json.dumps({key: odd}))
+
+
+def test_every_hint_is_in_the_reference_and_no_other() -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/hints.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", reference, re.MULTILINE)) == set(HINTS)
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"x"', "{", "null", '{"fpm": 1}'])

@@ -52,11 +52,12 @@ def fix(here: Here, args: dict[str, Any]) -> Any:
     """`permissions.fix`: {docroot, open} -> {changed}. What each was is on the disk before the first one changes."""
     root = here.real(args["docroot"])
     own = here.stat(root)
-    changes = {
-        path: (seen.mode, wanted)
+    wanted = {
+        path: (seen.mode, wanted_of(path, seen, args["open"]))
         for path, seen in _all(here, root)
-        if (wanted := wanted_of(path, seen, args["open"])) != seen.mode and own is not None and seen.uid == own.uid
+        if own is not None and seen.uid == own.uid
     }
+    changes = {path: (before, now) for path, (before, now) in wanted.items() if before != now}
     kept = _kept(here)
     # Of a run that was cut off, what was before it counts.
     kept.update({path: (kept[path][0] if path in kept else before, now) for path, (before, now) in changes.items()})

@@ -73,8 +73,10 @@ def _told(here: Here, argv: list[str], env: dict[str, str], cwd: str, out: str) 
     def follow() -> Ran | None:
         while not ended.wait(_LOOK if here.near else _LOOK_FAR):
             lines.take(_part(here, out, lines.at))
-        while portion := _part(here, out, lines.at):
+        portion = _part(here, out, lines.at)
+        while portion:
             lines.take(portion)
+            portion = _part(here, out, lines.at)
         lines.end()
         return None
 

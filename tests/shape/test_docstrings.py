@@ -7,6 +7,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "steelyard"
 # The simulated Intercom's parts bear Intercom's names, which say it; its modules say what they are all the same.
 SIMULATION = SOURCE / "demo" / "intercom"
+# What a runbook's functions are is said once, where Runbook asks for them.
+RUNBOOK = {"reads", "plan", "undo", "undo_reads", "erase"}
 MODULES = {path: ast.parse(text) for path in SOURCE.rglob("*.py") if (text := path.read_text("utf-8")).strip()}
 
 
@@ -29,5 +31,7 @@ def test_everything_public_says_what_it_is() -> None:
     found: list[str] = []
     for path, tree in MODULES.items():
         if not path.is_relative_to(SIMULATION):
-            found += unsaid(str(path.relative_to(SOURCE)), tree.body)
+            of_runbook = path.match("toolbox/catalog/*/runbook.py")
+            body = [each for each in tree.body if not (of_runbook and getattr(each, "name", "") in RUNBOOK)]
+            found += unsaid(str(path.relative_to(SOURCE)), body)
     assert found == []

@@ -16,6 +16,7 @@ from steelyard.web.forms import Filled, Form
 from steelyard.web.language import LANGUAGES
 from steelyard.web.pages import Pages, Shell
 from steelyard.web.place import Place
+from steelyard.web.said import N_, Millis, Said, Size
 from steelyard.web.static import read_static
 from steelyard.web.tables import Shown, Table
 from steelyard.web.viewer import ZONES, Preferences, Viewer
@@ -34,6 +35,10 @@ def some(kind: type[T], random: Random) -> T:
 
 def _some(kind: Any, random: Random) -> Any:
     kind = getattr(kind, "__supertype__", kind)
+    if kind is Said:
+        return Said(N_("%(hostile)s"), {"hostile": random.choice([HOSTILE, 17, Size(10**8), Millis(351)])})
+    if kind is Any or kind is object:
+        return random.choice([HOSTILE, "", 17, True, None, Size(1500)])
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         if NoneType in inner and random.random() < 0.4:

@@ -12,7 +12,7 @@ from steelyard.toolbox.acting import Act
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.rules import MayRun
 from steelyard.toolbox.runbook import Runbook
-from steelyard.toolbox.runs_seen import RunSeen, StepSeen
+from steelyard.toolbox.runs_seen import Being, RunSeen, StepSeen
 from steelyard.toolbox.states import AT_WORK, ENDED, STATE_WORDS, State
 from steelyard.web.place import Place
 from steelyard.web.said import N_
@@ -20,9 +20,8 @@ from steelyard.web.said import N_
 SCALES_MS: Final = tuple(step * 10**power for power in range(2, 7) for step in (1, 2, 5))
 """What all bars of a page together may stand for, in milliseconds."""
 
-STEP_WORDS: Final[Mapping[str, str]] = {
+STEP_WORDS: Final[Mapping[Being, str]] = {
     "done": N_("done"),
-    "found": N_("was done already"),
     "failed": N_("failed"),
     "at": N_("under way"),
     "unknown": N_("perhaps done"),

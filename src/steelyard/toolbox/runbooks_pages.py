@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from markupsafe import Markup
 from psycopg import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -59,7 +60,7 @@ class RunbookPage(NamedTuple):
     risk: Risk
     minutes: int
     digest: str
-    text: str
+    text: Markup
     choices: tuple[tuple[str, str], ...]
     chosen: frozenset[str]
     several: bool
@@ -165,7 +166,7 @@ def _typed(parameter: Parameter, field: Field, given: Mapping[str, str], *, refu
 
 def _page(
     shelved: OnShelf,
-    text: str,
+    text: Markup,
     choices: tuple[tuple[str, str], ...],
     request: Request,
     runs: tuple[RunListed, ...],
@@ -193,12 +194,12 @@ def _digits(text: str) -> str:
     return text if text.isascii() and text.isdigit() and len(text) < 19 else ""
 
 
-def _drawn(text: str) -> str:
+def _drawn(text: str) -> Markup:
     """The documentation as HTML without its first heading, which the page has itself."""
     lines = text.split("\n")
     if lines and lines[0].startswith("# "):
         lines = lines[1:]
-    return str(draw("\n".join(lines), outside).html)
+    return draw("\n".join(lines), outside).html
 
 
 async def read_lately(conn: AsyncConnection[Any], now: datetime) -> Lately:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, cast
 
 from steelyard.kit.ids import ConversationId
 from steelyard.store.database import Connection
@@ -11,7 +11,7 @@ from steelyard.toolbox import store
 from steelyard.toolbox.journal import unpacked
 from steelyard.toolbox.model import Json, Risk, Row, RunId, SiteId, decode
 from steelyard.toolbox.reach import Progress
-from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, PlanSeen, RunListed, RunSeen, StepSeen
+from steelyard.toolbox.runs_seen import BatchSeen, Being, LineSeen, PlanSeen, RunListed, RunSeen, StepSeen
 from steelyard.toolbox.states import AT_WORK, STATE_WORDS, State
 from steelyard.toolbox.store import RUNS_CHANNEL
 from steelyard.web.said import N_
@@ -78,14 +78,14 @@ def _step(row: dict[str, Any], at_work: bool) -> StepSeen:
     return StepSeen(**known, state=_state(row, at_work))
 
 
-def _state(row: Mapping[str, Any], at_work: bool) -> str:
+def _state(row: Mapping[str, Any], at_work: bool) -> Being:
     match row["outcome"]:
         case "done" | "found":
             return "done"
         case "":
             return "waiting" if row["intent_at"] is None else "at" if at_work else "unknown"
         case other:
-            return str(other)
+            return cast("Being", other)
 
 
 async def read_lines(conn: Connection, run: RunId, after: int = 0, most: int = 500) -> list[LineSeen]:

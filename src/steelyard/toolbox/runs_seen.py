@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from steelyard.kit.ids import ConversationId, PersonId
 from steelyard.toolbox.journal import Outcome, Phase
@@ -13,6 +13,9 @@ from steelyard.toolbox.reach import Progress
 from steelyard.toolbox.runbook import Values
 from steelyard.toolbox.states import Reason, State
 from steelyard.web.said import Said
+
+Being = Literal["waiting", "at", "done", "failed", "left_out", "unknown"]
+"""What became of a step."""
 
 
 class StepSeen(NamedTuple):
@@ -33,8 +36,8 @@ class StepSeen(NamedTuple):
     result: Json
     """What it answered, shortened: hostile text in it."""
     progress: Progress | None
-    state: str
-    """waiting, at, done, failed, left_out, or unknown: somebody began it, and nobody saw it end."""
+    state: Being
+    """`unknown`: somebody began it, and nobody saw it end."""
 
 
 class PlanSeen(NamedTuple):

@@ -21,7 +21,11 @@ from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.main import ROOMS, Site, console_routes
 from steelyard.people.links import make_link
 from steelyard.store.database import Database
+from steelyard.toolbox.checks import Finding, stored
+from steelyard.toolbox.registry import add_host, add_site, write_checked
+from steelyard.toolbox.registry_rows import NewHost, NewSite
 from steelyard.web.pages import Pages
+from steelyard.web.said import N_, Said
 from steelyard.web.static import read_static
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -39,9 +43,12 @@ PARAMETERS = {
     "person": "1",
     "id": "5000",
     "notification": "1",
+    "site": "1",
+    "host": "1",
+    "slug": "set-up-redis",
 }
 """What stands for a parameter in an address. A page with another one has to be added here."""
-NO_PAGES = (".json", ".csv", "/live", "/styleguide/log")
+NO_PAGES = (".json", ".csv", ".md", ".zip", "/live", "/styleguide/log")
 """Endings of addresses that are data."""
 
 
@@ -59,7 +66,9 @@ async def address(
     database: Database, make_workspace: Callable[[], Awaitable[WorkspaceId]], served: Served
 ) -> Callable[[str], str]:
     """The address of a page over a busy desk."""
-    desk = await busy_desk(database, await make_workspace())
+    workspace = await make_workspace()
+    desk = await busy_desk(database, workspace)
+    await a_site(database, workspace)
 
     def of(path: str) -> str:
         for name, value in PARAMETERS.items():
@@ -70,6 +79,18 @@ async def address(
         return served.url + path
 
     return of
+
+
+async def a_site(database: Database, workspace: WorkspaceId) -> None:
+    """A site on a host, with something to look at."""
+    missing = Finding(
+        "docroot", "missing", Said(N_("There is nothing at %(path)s."), {"path": "/srv/shop"}), None, "ls"
+    )
+    async with database.transaction(workspace) as conn:
+        host = await add_host(conn, workspace, NewHost("web1", "web1.example", "support", local=True), NOW)
+        site = NewSite("shop.example", host, "/srv/shop", "shop", "https://shop.example", "vip")
+        facts = {"version": "7.1.1", "prefix": "wp_", "database": "shop"}
+        await write_checked(conn, await add_site(conn, workspace, site, NOW), stored([missing], wordpress=facts), NOW)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from steelyard.kit.errors import ConfigError, KeyFileError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.hosts import Hosts
 from steelyard.operations import hosts, secrets, sites
+from steelyard.operations.findings import State
+from steelyard.operations.host_findings import of_hosts
 from steelyard.operations.hosts import Pin, Wanted
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
@@ -164,6 +166,7 @@ async def test_one_command_revokes_everything(ground: Ground) -> None:
         await ground.reach(row)
     assert refused.value.code == "revoked"
     assert (await sites.check(ground.settings, None, []))[0].findings[0].state == "missing"
+    assert "was revoked" in (await of_hosts(ground.database, ground.workspace, datetime.now(UTC)))[0].said
     # A fresh key opens it again, once it is authorized.
     await ground.reach(await _with_new_key(ground))
 
@@ -204,6 +207,10 @@ async def test_certificates_open_until_they_end(ground: Ground, tmp_path: Path) 
     (checked,) = await sites.check(ground.settings, None, [])
     ends = next(each for each in checked.findings if each.name == "certificate")
     assert ends.state == "odd"  # an hour is soon
+    (soon,) = await of_hosts(ground.database, ground.workspace, datetime.now(UTC))
+    assert (soon.state, "ends at" in soon.said) == (State.WARN, True)
+    (ended,) = await of_hosts(ground.database, ground.workspace, datetime.now(UTC) + timedelta(hours=2))
+    assert (ended.state, "ended at" in ended.said) == (State.BAD, True)
     later = Keyring(ground.database, ground.workspace, Keys(key_file(ground.settings.keys, WORKER)),
                     lambda: datetime.now(UTC) + timedelta(hours=2))  # fmt: skip
     with pytest.raises(HostError, match="so web1 was not asked"):
@@ -322,6 +329,8 @@ async def command(ground: Ground, *words: str, stdin: bytes = b"") -> tuple[int,
     return process.returncode or 0, out.decode(), err.decode()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_the_command_line_says_it_to_people_and_machines(ground: Ground) -> None:
     sshd = ground.hosting.sshd
     status, public, err = await command(ground, "host", "key", "make", "main")

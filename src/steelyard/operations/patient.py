@@ -16,6 +16,7 @@ from steelyard.kit.errors import ConfigError, KeyFileError, RemoteError
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.operations.checking import ATTRIBUTES, check_attributes, shown
 from steelyard.operations.findings import Finding, bad, good, warn
+from steelyard.operations.host_findings import of_hosts
 from steelyard.routing import alarms
 from steelyard.routing.connections import overview, read_token, secret_place
 from steelyard.routing.health import Thresholds, judge
@@ -67,7 +68,12 @@ class Patient:
             ("flow", self.flow),
             ("reading", self.reading),
             ("notifications", self.notifications),
+            ("hosts", self.hosts),
         ]
+
+    async def hosts(self) -> list[Finding]:
+        """Whether the keys that sign in on hosts are open, and for how long."""
+        return await of_hosts(self._database, self._workspace, datetime.now(UTC))
 
     async def secrets(self) -> list[Finding]:
         """The region it was connected in, and whether the stored secrets open."""

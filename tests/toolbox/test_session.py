@@ -84,8 +84,9 @@ async def test_a_name_of_odd_bytes_goes_there_and_back(site: Any, tmp_path: Path
         assert os.listdir(tmp_path) == ["docroot"]
 
 
-async def test_an_action_that_takes_too_long_is_ended_there(site: Any) -> None:
-    async with reaching(site) as reached:
+@pytest.mark.parametrize("pythons", [("/usr/bin/python3",), ("/nope",)], ids=["helper", "plain"])
+async def test_an_action_that_takes_too_long_is_ended_there(site: Any, pythons: tuple[str]) -> None:
+    async with LocalReach(pythons).open(HOST, Errand(TOKEN, site)) as reached:
         began = time.monotonic()
         with pytest.raises(HostError) as failed:
             await reached.call(Action("run", {"argv": ["sleep", "73.5"]}, timeout=0.5), quiet)
@@ -94,8 +95,9 @@ async def test_an_action_that_takes_too_long_is_ended_there(site: Any) -> None:
         assert (await reached.call(sh("pgrep -f '^sleep 73.5' || echo none"), quiet))["out"] == "none\n"
 
 
-async def test_a_cancelled_action_is_ended_there_and_the_host_stays_reached(site: Any) -> None:
-    async with reaching(site) as reached:
+@pytest.mark.parametrize("pythons", [("/usr/bin/python3",), ("/nope",)], ids=["helper", "plain"])
+async def test_a_cancelled_action_is_ended_there_and_the_host_stays_reached(site: Any, pythons: tuple[str]) -> None:
+    async with LocalReach(pythons).open(HOST, Errand(TOKEN, site)) as reached:
         call = asyncio.create_task(reached.call(sh("sleep 74.5; echo never"), quiet))
         await asyncio.sleep(0.5)
         call.cancel()

@@ -98,6 +98,16 @@ async def test_actions_are_done_as_the_sites_user(hosting: Hosting, docroot: Pat
         assert failed.value.code in ("no_sudo", "missing")
 
 
+@BOTH
+async def test_who_may_not_act_as_the_sites_user_is_told_what_to_do(hosting: Hosting, pythons: tuple[str, ...]) -> None:
+    host = host_of(hosting)
+    site = a_site("/srv", account="daemon", host=host)
+    with pytest.raises(HostError, match=r"host prepare|not found") as failed:
+        async with SshReach(Keys(web1=login_of(hosting)), pythons).open(host, Errand(TOKEN, site)):
+            pass
+    assert failed.value.code == "no_sudo"
+
+
 async def test_only_the_pinned_host_is_signed_in_on(hosting: Hosting) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     rsa = asyncssh.generate_private_key("ssh-rsa").export_public_key().decode()

@@ -108,6 +108,7 @@ class _Program:
         with suppress(ProcessLookupError, PermissionError):
             if self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
+        self._process._transport.close()  # type: ignore[attr-defined]  # nothing else closes pipes that nobody reads
 
     async def _listen(self) -> None:
         """Keeps the end of what it complains of."""

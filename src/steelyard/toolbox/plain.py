@@ -94,15 +94,24 @@ class Plain:
                 told = await asyncio.shield(thread)
         except TimeoutError:
             there.end("timed_out", "It took longer than it may, and was ended")
-            told = await _stopped(thread, running)
+            told = await self._stopped(thread, running)
         except asyncio.CancelledError:
             there.end()
-            await _stopped(thread, running)
+            await self._stopped(thread, running)
             raise
         answer = _received(told)
         if "failed" in answer:
             raise host_error(answer)
         return answer["answer"]
+
+    async def _stopped(self, thread: asyncio.Future[dict[str, Json]], running: set[Future[Ran]]) -> dict[str, Json]:
+        """What a verb says that is ended, once its commands have gone."""
+        while not thread.done():
+            for each in list(running):
+                each.cancel()
+            await asyncio.wait([thread], timeout=0.1)
+        await self._shell.settled()
+        return thread.result()
 
     def _bring(self, verb: str, args: dict[str, Json]) -> None:
         """What a helper would be sent beside the modules."""
@@ -147,15 +156,6 @@ async def _looked_around(shell: Shell, wanted: Wanted) -> tuple[Place, str]:
     shell.account, shell.home = account, home or "/"
     base = f"{real}/.steelyard" if fits else f"/var/tmp/steelyard-{uid}"  # noqa: S108
     return Place(account, shell.home, base, wanted.token, {}), docroot
-
-
-async def _stopped(thread: asyncio.Future[dict[str, Json]], running: set[Future[Ran]]) -> dict[str, Json]:
-    """What a verb says that is ended, with its commands."""
-    while not thread.done():
-        for each in list(running):
-            each.cancel()
-        await asyncio.wait([thread], timeout=0.1)
-    return thread.result()
 
 
 def _received(told: Json) -> dict[str, Json]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
-from steelyard.toolbox.foreign import lines, received
+from steelyard.toolbox.foreign import lines, received, visible
 from steelyard.toolbox.helped import Helped, NoPython, Said, Wanted
 from steelyard.toolbox.model import Action, By, Host, HostId, Json, encode
 from steelyard.toolbox.plain import Plain
@@ -76,8 +76,9 @@ class Session:
             answer = await doer.call(action.verb, args, action.timeout, lambda told: self._tell(told, tell))
             return self._masked(answer)
         except HostError as error:
-            code = "no_sudo" if action.by is By.ROOT and no_sudo(str(error)) else error.code
-            raise HostError(code, self._mask(str(error)), permanent=error.permanent) from None
+            if action.by is By.ROOT and no_sudo(str(error)):
+                error = self._not_as_root(action, str(error))
+            raise HostError(error.code, self._mask(str(error)), permanent=error.permanent) from None
 
     # Who does it
 
@@ -115,6 +116,11 @@ class Session:
         if action.verb != "run" or not argv or not argv[0].startswith("/") or "env" in args:
             raise HostError("failed", "Root only runs commands by their absolute path, with no environment")
         return {**args, "argv": argv if self._host.account == "root" else ["sudo", "-n", "--", *argv]}
+
+    def _not_as_root(self, action: Action, said: str) -> HostError:
+        host = self._host
+        said = f"{host.account} may not run {visible(str(action.args['argv'][0]))} as root on {host.name} ({said})"
+        return HostError("no_sudo", f"{said}: put the rules there that `steelyard host prepare` prints")
 
     # Secrets
 

@@ -42,6 +42,7 @@ class Shell:
     def __init__(self, way: Way, host: str, become: str) -> None:
         self._way, self._host, self._become = way, host, become
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._endings: set[asyncio.Task[None]] = set()
         self.account, self.home = become or way.account, "/"
 
     async def run(self, command: Command) -> Ran:
@@ -58,11 +59,18 @@ class Shell:
                     return Ran(gone.status, out, gone.complained.encode(), cut)
             except BaseException as error:
                 if begun is not None:
-                    await asyncio.shield(self._end(begun))
+                    ending = asyncio.create_task(self._end(begun))
+                    self._endings.add(ending)
+                    await asyncio.shield(ending)
                 if not isinstance(error, TimeoutError):
                     raise
                 said = f"{command.argv[0]} did not end within {command.timeout:.0f} s on {self._host}"
                 raise HostError("timed_out", said) from None
+
+    async def settled(self) -> None:
+        """Waits until what was ended has gone."""
+        await asyncio.gather(*self._endings)
+        self._endings.clear()
 
     async def begin(self, command: Command) -> Begun:
         """Starts a command; what it writes comes from the lines."""
@@ -96,7 +104,7 @@ class Shell:
     async def _end(self, begun: Begun) -> None:
         """Ends a command on the host, with what it started: closing the connection to it would not."""
         if begun.process > 1:
-            script = 'kill -TERM -- "-$1" || kill -TERM "$1"; sleep 0.2; kill -KILL -- "-$1" || kill -KILL "$1"'
+            script = 'kill -s TERM -- "-$1" || kill -s TERM "$1"; sleep 0.2; kill -s KILL -- "-$1" || kill -s KILL "$1"'
             with suppress(HostError, TimeoutError):
                 async with asyncio.timeout(5.0):
                     killing = await self.begin(Command(["/bin/sh", "-c", script, "sh", str(begun.process)]))

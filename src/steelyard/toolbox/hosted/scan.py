@@ -75,6 +75,25 @@ def survey(here: Here, args: dict[str, Any]) -> Any:
     return {"layout": [spelled(each) for each in layout], "rows": pack(rows), "links": links, "others": others}
 
 
+def beside(here: Here, args: dict[str, Any]) -> Any:
+    """`scan.beside`: {names: packed list, folders, tops} -> {rows: packed}: what lies beside a manifest.
+
+    Rows as of `scan.survey` with the SHA-256 behind them: of the files of these names that are there, and of any other
+    file below `folders` or right in one of `tops`.
+    """
+    names = [meant(each) for each in unpack(args["names"])]
+    wanted = set(names)
+    more = [each for each in _near(here, args) if each not in wanted]
+    seen = {path: here.stat(path) for path in [*names, *more]}
+    found = here.digests("/", [path.lstrip("/") for path, each in seen.items() if each and each.kind == "file"])
+    rows = [
+        [spelled(path), each.size, each.mtime_ns, each.ctime_ns, each.ino, found[path.lstrip("/")]]
+        for path, each in seen.items()
+        if each is not None and path.lstrip("/") in found
+    ]
+    return {"rows": pack(rows)}
+
+
 def digests(here: Here, args: dict[str, Any]) -> Any:
     """`scan.digests`: {names: packed list} -> {digests: packed}: SHA-256 by name; what is no file is left out."""
     names = {meant(each).lstrip("/"): each for each in unpack(args["names"])}
@@ -121,16 +140,24 @@ def holding(here: Here, args: dict[str, Any]) -> Any:
 
 
 def versions(here: Here, args: dict[str, Any]) -> Any:
-    """`scan.versions`: {plugins, themes} (folders) -> {plugins: {slug: version}, themes: ...}, from their headers."""
+    """`scan.versions`: {layout, core_only} -> {layout, plugins: {slug: version}, themes: ...}, from their headers.
+
+    The folders of `layout` come back as they really are.
+    """
+    layout = _real(here, args["layout"])
+    _, _, content, plugins = layout
+    some = not args.get("core_only")
     return {
-        "plugins": dict(_installed(here, meant(args["plugins"]), ".php")),
-        "themes": dict(_installed(here, meant(args["themes"]), "style.css")),
+        "layout": [spelled(each) for each in layout],
+        "plugins": dict(_installed(here, plugins, ".php")) if some and plugins else {},
+        "themes": dict(_installed(here, content + "/themes", "style.css")) if some and content else {},
     }
 
 
 VERBS: dict[str, Callable[[Here, dict[str, Any]], Any]] = {
     "scan.count": count,
     "scan.survey": survey,
+    "scan.beside": beside,
     "scan.digests": digests,
     "scan.read": read,
     "scan.holding": holding,
@@ -155,6 +182,17 @@ def _apart(folders: list[str]) -> list[str]:
     """Folders without those inside of others."""
     there = sorted({each for each in folders if each})
     return [each for each in there if not any(each.startswith(other + "/") for other in there)]
+
+
+def _near(here: Here, args: dict[str, Any]) -> Iterator[str]:
+    """The files below folders, and right in others."""
+    for each in args["folders"]:
+        folder = meant(each)
+        if here.stat(folder) is not None:
+            yield from (f"{folder}/{name}" for name, seen in here.walk(folder, _MOST_FILES) if seen.kind == "file")
+    for each in args["tops"]:
+        folder = meant(each)
+        yield from (f"{folder}/{name}" for name in here.list(folder))
 
 
 def _content(here: Here, path: str) -> bytes:

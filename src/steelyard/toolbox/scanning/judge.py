@@ -53,6 +53,13 @@ def names_of(manifest: Manifest) -> list[str]:
     return [f"{manifest.folder}/{path}" for path in manifest.files]
 
 
+def folders_of(manifest: Manifest) -> tuple[list[str], list[str]]:
+    """The folders in which nothing but its files belongs, and those of which only the files right in them count."""
+    if manifest.kind == "core":
+        return [f"{manifest.folder}/wp-admin", f"{manifest.folder}/wp-includes"], [manifest.folder]
+    return [manifest.folder], []
+
+
 def compare(manifest: Manifest, entries: Mapping[str, Entry], digests: Mapping[str, str]) -> Compared:
     """`manifest` beside what was surveyed and the digests of what lies at its names.
 

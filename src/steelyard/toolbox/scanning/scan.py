@@ -70,8 +70,7 @@ async def survey(reached: Reached, layout: Layout, context: RunContext) -> Surve
     answer = await reached.call(asking.survey(layout), context.tell)
     rows = cast("list[list[Any]]", await asyncio.to_thread(_unpacked, answer["rows"]))
     entries = {str(row[0]): Entry(str(row[0]), *map(int, row[1:5])) for row in rows}
-    root, core, content, plugins = (str(each) for each in answer["layout"])
-    return Survey(Layout(root, core, content, plugins), entries, int(answer["links"]), int(answer["others"]))
+    return Survey(_layout(answer), entries, int(answer["links"]), int(answer["others"]))
 
 
 class _Scan:
@@ -80,18 +79,11 @@ class _Scan:
 
     async def compare(self, reached: Reached, args: Mapping[str, Json], context: RunContext) -> Json:
         began = monotonic()
-        seen = await survey(reached, Layout(*args["layout"]), context)
-        installed = await _installed(reached, seen.layout, context) if not args.get("core_only") else {}
-        async with context.database.cell() as conn:
-            manifests, without = await manifests_of(
-                self._releases, conn, seen.layout, args["version"], args["locale"], installed
-            )
-        if args.get("core_only") and not manifests:
-            raise HostError("no_manifest", _NO_MANIFEST.format(without[0]))
-        digests = await _digests(reached, manifests, seen.entries, context)
-        compared = [judge.compare(each, seen.entries, digests) for each in manifests]
+        manifests, without = await self._manifests(reached, args, context)
+        entries, digests = await _beside(reached, manifests, context)
+        compared = [judge.compare(each, entries, digests) for each in manifests]
         known = {name: digest for each in compared for name, digest in each.known.items()}
-        await self._remember_known(context, seen.entries, known)
+        await self._remember_known(context, entries, known)
         told = {
             "manifests": [each.title for each in manifests],
             "without": without[:200],
@@ -104,6 +96,19 @@ class _Scan:
         }
         found = [finding for each in compared for finding in each.findings]
         return await _keep(context, (Kind.CORE,), found, {"compared": told})
+
+    async def _manifests(
+        self, reached: Reached, args: Mapping[str, Json], context: RunContext
+    ) -> tuple[list[Manifest], list[str]]:
+        core_only = bool(args.get("core_only"))
+        answer = await reached.call(asking.versions(Layout(*args["layout"]), core_only=core_only), context.tell)
+        async with context.database.cell() as conn:
+            manifests, without = await manifests_of(
+                self._releases, conn, _layout(answer), args["version"], args["locale"], _installed(answer)
+            )
+        if core_only and not manifests:
+            raise HostError("no_manifest", _NO_MANIFEST.format(without[0]))
+        return manifests, without
 
     async def _remember_known(
         self, context: RunContext, entries: Mapping[str, Entry], known: Mapping[str, str]
@@ -197,15 +202,19 @@ async def _keep(context: RunContext, kinds: Sequence[Kind], found: Sequence[Find
     return {"report": report, "findings": count}
 
 
-async def _digests(
-    reached: Reached, manifests: Sequence[Manifest], entries: Mapping[str, Entry], context: RunContext
-) -> dict[str, str]:
-    wanted = {name for each in manifests for name in judge.names_of(each) if name in entries}
-    wanted |= {name for each in manifests for name in judge.added(each, entries)}
-    if not wanted:
-        return {}
-    answer = await reached.call(asking.digests(pack(sorted(wanted))), context.tell)
-    return {str(name): str(digest) for name, digest in _unpacked(answer["digests"]).items()}
+async def _beside(
+    reached: Reached, manifests: Sequence[Manifest], context: RunContext
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The files that lie where manifests say, and others in their folders, with their digests."""
+    if not manifests:
+        return {}, {}
+    names = pack([name for each in manifests for name in judge.names_of(each)])
+    folders = [folder for each in manifests for folder in judge.folders_of(each)[0]]
+    tops = [folder for each in manifests for folder in judge.folders_of(each)[1]]
+    answer = await reached.call(asking.beside(names, folders, tops), context.tell)
+    rows = cast("list[list[Any]]", _unpacked(answer["rows"]))
+    entries = {str(row[0]): Entry(str(row[0]), *map(int, row[1:5])) for row in rows}
+    return entries, {str(row[0]): str(row[5]) for row in rows}
 
 
 def _of_files(entries: Iterable[Entry], memory: Memory) -> list[Finding]:
@@ -244,9 +253,13 @@ def _unpacked(text: str) -> Any:
         raise HostError("bad_output", f"the host's answer cannot be read: {error}") from None
 
 
-async def _installed(reached: Reached, layout: Layout, context: RunContext) -> dict[str, dict[str, str]]:
+def _layout(answer: Json) -> Layout:
+    root, core, content, plugins = (str(each) for each in answer["layout"])
+    return Layout(root, core, content, plugins)
+
+
+def _installed(answer: Json) -> dict[str, dict[str, str]]:
     """Versions of plugins and of themes by slug, as the host said them: texts of bounded length."""
-    answer = await reached.call(asking.versions(layout), context.tell)
     return {
         kind: {str(slug)[:200]: str(version)[:40] for slug, version in dict(answer[kind]).items()}
         for kind in ("plugins", "themes")

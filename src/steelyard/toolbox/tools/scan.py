@@ -28,9 +28,15 @@ def survey(layout: Layout) -> Action:
     return Action("scan.survey", {"layout": list(layout)}, By.SITE, 300.0)
 
 
-def versions(layout: Layout) -> Action:
-    """Which plugins and themes are installed."""
-    return Action("scan.versions", {"plugins": layout.plugins, "themes": f"{layout.content}/themes"})
+def versions(layout: Layout, *, core_only: bool) -> Action:
+    """Which plugins and themes are installed, and where the folders really are."""
+    return Action("scan.versions", {"layout": list(layout), "core_only": core_only})
+
+
+def beside(names: str, folders: Sequence[str], tops: Sequence[str]) -> Action:
+    """What lies where manifests say; `names` is packed."""
+    args: dict[str, Json] = {"names": names, "folders": list(folders), "tops": list(tops)}
+    return Action("scan.beside", args, By.SITE, _SLOW)
 
 
 def digests(names: str) -> Action:

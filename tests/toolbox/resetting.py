@@ -178,7 +178,8 @@ def seen(site: RealSite) -> dict[str, Any]:
         stat = path.lstat()
         what = path.read_bytes() if path.is_file() and not path.is_symlink() else None
         files[str(path.relative_to(site.docroot.resolve()))] = (what, stat.st_mode, stat.st_uid)
-    tables = {each: site.sql(f"SELECT * FROM `{each}`") for each in site.tables() if not each.startswith("sy")}
+    quoted = {each: each.replace("`", "``") for each in site.tables() if not each.startswith("sy")}
+    tables = {each: site.sql(f"SELECT * FROM `{name}`") for each, name in quoted.items()}
     return {"files": files, "tables": tables}
 
 

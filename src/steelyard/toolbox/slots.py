@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -175,19 +175,19 @@ def _offer(slot: Slot) -> dict[str, Json]:
 class Shelf:
     """The slots of this cell, for those who need what is signed."""
 
-    def __init__(self, keys: Sequence[Ed25519PublicKey]) -> None:
-        """`keys`: the public keys that this machine trusts."""
+    def __init__(self, keys: Callable[[], Sequence[Ed25519PublicKey]]) -> None:
+        """`keys`: the public keys that this machine trusts, read anew each time: an operator may add one."""
         self._keys = keys
 
     async def offered(self, conn: Connection) -> Mapping[str, Json]:
         """See `offered`."""
-        return offered(await read_slots(conn), self._keys)
+        return offered(await read_slots(conn), self._keys())
 
     async def files(
         self, conn: Connection, kind: str, slug: str, version: str, locale: str
     ) -> Mapping[str, tuple[str, int]] | None:
         """SHA-256 and bytes by path of a release; None where there is none, or no trusted key signed it."""
         slot = await find_slot(conn, kind, slug, version, locale)
-        if slot is None or not trusted(self._keys, slot.text, slot.signature):
+        if slot is None or not trusted(self._keys(), slot.text, slot.signature):
             return None
         return {path: (sha, size) for path, size, sha in json.loads(slot.text)["files"]}

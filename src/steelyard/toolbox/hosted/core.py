@@ -70,8 +70,10 @@ def stage(here: Here, args: dict[str, Any]) -> Any:
 
     Args: `root`, `token`, `mode`, `secret` (of the folder's name, for entries), `slot`, `sha256`, `spare` (whether to
     take that), `modes`, `keep` (names at the docroot's top that are copied), `config` {`from`, `constants`, `salts`,
-    `prefix`, `forwarded`, `mode`}. Done again, it begins anew.
+    `prefix`, `forwarded`, `mode`}. Done again, it begins anew; once the files are exchanged, it does nothing.
     """
+    if left(here, {**args, "configs": [args["config"]["from"]]})["files"] in ("fresh", "between"):
+        return {"staged": False}  # what is there now is the old site: it may never be staged over
     manifest = manifest_of(here, args["slot"], args["sha256"])
     target = _staged(here, args)
     here.remove_tree(target)
@@ -83,7 +85,7 @@ def stage(here: Here, args: dict[str, Any]) -> Any:
         if here.stat(f"{args['root']}/{each}") is not None:
             here.copy_tree(f"{args['root']}/{each}", f"{target}/{each}")
     _configure(here, target, args["config"], args["modes"])
-    return {"files": len(manifest.files)}
+    return {"staged": True}
 
 
 def exchange(here: Here, args: dict[str, Any]) -> Any:

@@ -82,11 +82,13 @@ def stage(here: Here, args: dict[str, Any]) -> Any:
 
     Args: `config`, `staged`, `prefix`, `url`, `title`; `administrator` {`keep`: id} of the tables under `old`, or
     {`login`, `email`, `password`}; `template` {`slot`, `sha256`}, or `install` {`core`, `php`, `language`}: the
-    slower way, by WordPress's own installer. Done again, it begins anew.
+    slower way, by WordPress's own installer. Done again, it begins anew; once the tables are exchanged, not.
     """
     found = credentials(here, args["config"], args.get("php", ""))
     fresh = _fresh(found, args)
     begun = time.monotonic()
+    if any(each.startswith(f"{fresh.staged[:-2]}o_") for each in _names(here, found)):
+        return {"staged": False}  # the tables are exchanged: those in place may never be staged over
     if args.get("template"):
         template = template_of(here, args["template"]["slot"], args["template"]["sha256"])
         sql = list(statements(template, fresh))
@@ -94,7 +96,7 @@ def stage(here: Here, args: dict[str, Any]) -> Any:
         _install(here, found, fresh, args["install"])
         sql = _renamed_keys(fresh)
     ask(here, found, ";\n".join([*sql, *_carried(fresh, args)]) + ";\n")
-    return {"seconds": round(time.monotonic() - begun, 3)}
+    return {"staged": True, "seconds": round(time.monotonic() - begun, 3)}
 
 
 def rename(here: Here, args: dict[str, Any]) -> Any:
@@ -104,11 +106,19 @@ def rename(here: Here, args: dict[str, Any]) -> Any:
     at most for queries that are at these tables. Answers `{"renamed": count}`.
     """
     found = credentials(here, args["config"], args.get("php", ""))
-    left = pending(args["renames"], _names(here, found))
+    there = _names(here, found)
+    left = pending(args["renames"], there)
+    stuck = sorted({each[0] for each in args["renames"]} & there - {each[0] for each in left} - _targets(args))
+    if stuck:
+        raise Failed("exists", f"{stuck[0]} cannot be renamed: a table of its new name is there, which nobody expects")
     if left:
         pairs = ", ".join(f"{name(before)} TO {name(after)}" for before, after in left)
         ask(here, found, f"SET SESSION lock_wait_timeout = 10; RENAME TABLE {pairs};")
     return {"renamed": len(left)}
+
+
+def _targets(args: Mapping[str, Any]) -> set[str]:
+    return {after for _, after in args["renames"]}
 
 
 def drop(here: Here, args: dict[str, Any]) -> Any:

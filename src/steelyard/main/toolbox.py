@@ -50,7 +50,7 @@ def bringing(held: Path) -> WorkerVerb:
 def run_ground(database: Database, own: Path | None, keys: Path, held: Path) -> RunGround:
     """What a worker does runs with. `keys`: the folder of the key files; `held`: that of the slots."""
     acts = run_acts(database, own)
-    slots = Shelf(read_trusted(keys / SLOT_KEYS))
+    slots = Shelf(lambda: read_trusted(keys / SLOT_KEYS))
 
     @cache
     def way(workspace: WorkspaceId) -> Hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.checking import make_attributes
 from steelyard.operations.connecting import store_workspace
 from steelyard.operations.database import own_server
-from steelyard.operations.demo_shop import register, shop
+from steelyard.operations.demo_shop import hold_wordpress, register, shop
 from steelyard.operations.serving import processes
 from steelyard.people.accounts import write_password
 from steelyard.people.members import Staff
@@ -47,7 +48,13 @@ def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[str], Non
     with own_server(data) as (embedded, _), shop(data) as site:
         prepare(embedded.owner_url, APP)
         settings = Settings(
-            cell="demo", data=data, keys=data / "keys", port=port, open_to_loopback=True, log_level="warning"
+            cell="demo",
+            data=data,
+            keys=data / "keys",
+            slots=data / "slots",
+            port=port,
+            open_to_loopback=True,
+            log_level="warning",
         )
         return run(_demo(settings, embedded.app_url, options, site, ready))
 
@@ -57,7 +64,8 @@ async def _demo(
 ) -> dict[str, Any]:
     desk = f"http://{settings.host}:{settings.port}"
     environment = to_environment(settings) | {"DATABASE_URL": url}
-    async with Database.open(url, size=4, name="steelyard demo") as database:
+    async with Database.open(url, size=4, name="steelyard demo") as database, asyncio.TaskGroup() as group:
+        beside: list[asyncio.Task[None]] = []
 
         async def connect(simulator: Simulator) -> WorkspaceId:
             return await connect_simulated(database, settings, simulator)
@@ -67,9 +75,14 @@ async def _demo(
             if site is not None:
                 async with database.transaction(workspace) as conn:
                     await register(conn, workspace, settings.keys, site, datetime.now(UTC))
+                beside.append(group.create_task(hold_wordpress(settings, url, site)))
 
         stage = demonstration.Stage(database, connect, processes(environment), settle)
-        return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
+        try:
+            return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
+        finally:
+            for task in beside:
+                task.cancel()
 
 
 async def let_people_in(database: Database, workspace: WorkspaceId) -> None:

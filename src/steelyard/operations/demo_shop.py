@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from pydantic import SecretStr
 
+from steelyard.config import Settings
 from steelyard.demo.hosting import Hosting, HostingError, Site, prepared
 from steelyard.demo.hosting.shop import running_shop
+from steelyard.kit.errors import SteelyardError
 from steelyard.kit.ids import WorkspaceId
+from steelyard.operations import core_slots
 from steelyard.store.database import Connection
 from steelyard.store.keys import WORKER, Keys, key_file
 from steelyard.toolbox.keys import make_key
@@ -53,6 +57,20 @@ async def register(conn: Connection, workspace: WorkspaceId, keys: Path, site: S
     )
     new = NewSite(site.name, host, str(site.docroot), sshd.user, site.url, hints={})
     await add_site(conn, workspace, new, now)
+
+
+async def hold_wordpress(settings: Settings, url: str, site: Site) -> None:
+    """Adds the WordPress of the shop as a core slot and copies it to its host, so that a reset takes a second.
+
+    `settings` as the demo's processes have them, `url` the database. Takes some seconds, beside everything else.
+    """
+    reached = settings.model_copy(update={"database_url": SecretStr(url)})
+    try:
+        core_slots.key(reached)
+        await core_slots.add(reached, site.hosting.template.wordpress.archive, core_slots.Pins(), log.debug)
+        await core_slots.copy(reached, None, [], [site.name], log.debug)
+    except SteelyardError as error:
+        log.warning("demo.wordpress_left_out", advice=str(error))
 
 
 def hints_of(hosting: Hosting) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def said(value: object) -> Any:
     """A value of a plan: what is said in English, sizes in bytes, times in milliseconds."""
     match value:
         case Said():
-            return term(value, str)
+            return term(value, str, _written)
         case Size():
             return value.bytes
         case Millis():
@@ -57,4 +57,15 @@ def batch_data(batch: BatchSeen) -> dict[str, Any]:
 
 
 def _reason(reason: Reason | None) -> dict[str, str] | None:
-    return None if reason is None else {"code": reason.code, "says": term(reason.says, str)}
+    return None if reason is None else {"code": reason.code, "says": term(reason.says, str, _written)}
+
+
+def _written(value: object) -> str:
+    """A value within a sentence."""
+    match value:
+        case Size():
+            return f"{value.bytes} bytes"
+        case Millis():
+            return f"{value.ms:.0f} ms"
+        case _:
+            return str(value)

@@ -23,6 +23,9 @@ from steelyard.routing.seen import Gone
 from steelyard.routing.shown import Reader
 from steelyard.routing.told import MOVES, OUTCOMES
 from steelyard.store.retention import TABLES
+from steelyard.toolbox import changes as registry
+from steelyard.toolbox import telling as runs
+from steelyard.toolbox.handbook import telling as handbook
 from steelyard.web.exposition import PROCESS
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -79,6 +82,9 @@ FACTS = {
 }
 """What each kind of fact says, for people."""
 
+TOOLBOX = {**runs.KINDS, **registry.KINDS, **handbook.KINDS}
+"""The same of the toolbox, whose parts say it of their own."""
+
 IN_DATA = (
     ("`c`", "`conversation.*`, `ticket.*`, `decision.*`", "the conversation as known from then on"),
     ("`e`", "`engineer.*`", "the engineer as known from then on, without their load"),
@@ -109,7 +115,8 @@ IN_DATA = (
         "`engineer.away_refused`",
         "the position of the fact that asked for it, and a code",
     ),
-    ("`count`", "`aside.retried`", "how many payloads"),
+    ("`count`", "`aside.retried`, `handbook.imported`", "how many payloads, or pages"),
+    ("`page`, `undone`", "`handbook.*`", "the number of the page; whether what was done before was taken back"),
     ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
     ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
     ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
@@ -225,7 +232,7 @@ def _facts() -> str:
         "The ledger holds one row for each thing that happened: its position, its kind, when it happened, the ids of "
         "its conversation and its engineer, the number of the person who did it in the console, and `data`. Facts hold "
         "ids and numbers only, never a text, a name or an address, and are kept until the workspace is erased.",
-        _table(("kind", "what happened"), ((f"`{kind}`", said) for kind, said in (FACTS | KINDS).items())),
+        _table(("kind", "what happened"), ((f"`{kind}`", said) for kind, said in (FACTS | KINDS | TOOLBOX).items())),
         "## What is in `data`",
         _table(
             ("key", "in facts", "what it is"),

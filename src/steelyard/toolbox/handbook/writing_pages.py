@@ -61,8 +61,8 @@ def _slug(text: str) -> str:
     return text
 
 
-_TITLE: Final = Field("title", N_("Title"), most=LONGEST_TITLE)
-_BODY: Final = Field(
+TITLE: Final = Field("title", N_("Title"), most=LONGEST_TITLE)
+BODY: Final = Field(
     "body",
     N_("Text, in Markdown"),
     "lines",
@@ -239,7 +239,7 @@ def _form(shelf: Shelf, request: Request, *, new: bool = False, page: Page | Non
     known |= {each: each for each in (page.text.topics if page is not None else ()) if each not in known}
     choices = tuple(Choice(id, name) for id, name in known.items())
     topics = Field("topics", N_("Topics"), "choices", required=False, choices=choices)
-    return Form((_TITLE, *((_SLUG, _LANGUAGE) if new else ()), _BODY, topics, _RUNBOOKS))
+    return Form((TITLE, *((_SLUG, _LANGUAGE) if new else ()), BODY, topics, _RUNBOOKS))
 
 
 async def _pairs(request: Request) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from steelyard.routing.metrics import CellMetrics, ingest_samples
 from steelyard.routing.ready import Ready
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB
+from steelyard.toolbox import metrics as runs_metrics
 from steelyard.web.guard import Guard
 from steelyard.web.static import read_static
 from steelyard.web.vitals import LIVE, METRICS, READY, Vitals
@@ -52,7 +53,14 @@ async def web_app(settings: Settings, url: str) -> AsyncGenerator[Asgi]:
             async for _ in database.listen(store.DESK, 2.0):
                 yield
 
-        site = Site(cell, settings.keys, settings.console_url, settings.open_to_loopback, changes)
+        site = Site(
+            cell,
+            settings.keys,
+            settings.console_url,
+            settings.open_to_loopback,
+            changes,
+            runbooks=settings.runbooks,
+        )
         pages = console(database, read_static(), site)
         yield _front(ingest, canvas, pages, _web_vitals(database, settings, ingest))
 
@@ -79,10 +87,10 @@ def _web_vitals(database: Database, settings: Settings, ingest: Ingest) -> Vital
     cell_metrics = CellMetrics(database, now)
 
     async def samples() -> list[Sample]:
-        return [*ingest_samples(ingest), *await cell_metrics.samples()]
+        return [*ingest_samples(ingest), *await cell_metrics.samples(), *await runs_metrics.samples(database)]
 
     ready = Ready(database, unseal_with(settings.keys, WEB), worker=False, also=ingest.trouble)
-    return Vitals(ready.reasons, ROUTING_METRICS, samples)
+    return Vitals(ready.reasons, (*ROUTING_METRICS, *runs_metrics.METRICS), samples)
 
 
 async def run_web(settings: Settings, url: str) -> None:

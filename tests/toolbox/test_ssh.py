@@ -170,22 +170,32 @@ async def test_a_host_that_is_not_there_is_unreachable(hosting: Hosting) -> None
     failed = await failure(hosting, replace(login_of(hosting), port=1))
     assert failed.code == "unreachable"
     assert "127.0.0.1:1" in str(failed)
-    server = await asyncio.start_server(lambda reader, writer: writer.write(b"HTTP/1.1 400 no\r\n\r\n"), "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with _stranger(b"HTTP/1.1 400 no\r\n\r\n") as port:
         assert (await failure(hosting, replace(login_of(hosting), port=port))).code == "unreachable"
+
+
+@asynccontextmanager
+async def _stranger(said: bytes) -> AsyncGenerator[int]:
+    """A port where something else answers, and nothing more."""
+    writers: list[asyncio.StreamWriter] = []
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(said)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    for writer in writers:
+        writer.close()
+    server.close()
 
 
 async def test_a_host_that_says_nothing_is_left_in_time(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steelyard.adapters.ssh.CONNECT", 0.5)
-    quiet_server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    try:
-        port = quiet_server.sockets[0].getsockname()[1]
+    async with _stranger(b"") as port:
         began = time.monotonic()
         assert (await failure(hosting, replace(login_of(hosting), port=port))).code == "unreachable"
         assert time.monotonic() - began < 3
-    finally:
-        quiet_server.close()
 
 
 async def test_a_host_is_reached_through_others_each_pinned(hosting: Hosting, docroot: Path) -> None:

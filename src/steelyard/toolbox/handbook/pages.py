@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,45 +21,67 @@ from steelyard.web.routes import PageRoute
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_ONE: Final = "/handbook/{slug}"
+
 
 def routes(ground: HandbookGround) -> list[PageRoute]:
     """All of them: reading, writing, importing, and what there is for a conversation."""
-    reads, writes, takes, offers = ReadingPages(ground), WritingPages(ground), ImportPages(ground), ForPages(ground)
-    one, numbered, most = "/handbook/{slug}", "/handbook/pages/{page:int}", writing_pages.MOST_BYTES
-
-    def read(path: str, endpoint: Endpoint) -> PageRoute:
-        return PageRoute(path, endpoint, Scope.WORKSPACE, P.SEE_TOOLBOX, methods=["GET"])
-
-    def form(path: str, endpoint: Endpoint) -> PageRoute:
-        return PageRoute(path, endpoint, Scope.WORKSPACE, P.CHANGE_HANDBOOK, methods=["GET"])
-
-    def post(path: str, endpoint: Endpoint, most: int | None = None) -> PageRoute:
-        needs = P.CHANGE_HANDBOOK
-        return PageRoute(path, endpoint, Scope.WORKSPACE, needs, methods=["POST"], max_body_size=most)
-
+    writing, offers = WritingPages(ground), ForPages(ground)
+    # First those with a word of their own, which no page can have for its slug.
     return [
-        *data_routes("/handbook", reads.list, Scope.WORKSPACE, P.SEE_TOOLBOX),
-        read("/handbook/search", reads.search),
-        read("/handbook/search.json", reads.search),
-        form("/handbook/new", writes.new),
-        post("/handbook/new", writes.create, most),
-        form("/handbook/import", takes.show),
-        post("/handbook/import", takes.take, import_pages.MOST_BYTES),
-        post("/handbook/import.json", takes.take, import_pages.MOST_BYTES),
-        read(f"{one}.json", reads.data),
-        read(f"{one}.md", reads.markdown),
-        read(one, reads.page),
-        read(f"{one}/draft", reads.draft),
-        read(f"{one}/draft.json", reads.draft_data),
-        read(f"{one}/draft.zip", reads.draft_data),
-        form(f"{one}/edit", writes.edit),
-        post(f"{one}/edit", writes.change, most),
-        post(f"{one}/checked", writes.check),
-        post(f"{one}/remove", writes.remove),
-        post(f"{one}/as-shipped", writes.as_shipped),
-        post(f"{numbered}/undo", writes.undo),
-        post(f"{numbered}/unchecked", writes.unchecked),
-        post(f"{numbered}/back", writes.put_back),
-        read("/toolbox/for/{conversation:int}", offers.show),
-        read("/toolbox/for/{conversation:int}.json", offers.data),
+        *_import_routes(ImportPages(ground)),
+        _form("/handbook/new", writing.new),
+        _post("/handbook/new", writing.create, writing_pages.MOST_BYTES),
+        *_reading_routes(ReadingPages(ground)),
+        *_writing_routes(writing),
+        _read("/toolbox/for/{conversation:int}", offers.show),
+        _read("/toolbox/for/{conversation:int}.json", offers.data),
     ]
+
+
+def _reading_routes(pages: ReadingPages) -> list[PageRoute]:
+    return [
+        *data_routes("/handbook", pages.list, Scope.WORKSPACE, P.SEE_TOOLBOX),
+        _read("/handbook/search", pages.search),
+        _read("/handbook/search.json", pages.search),
+        _read(f"{_ONE}.json", pages.data),
+        _read(f"{_ONE}.md", pages.markdown),
+        _read(_ONE, pages.page),
+        _read(f"{_ONE}/draft", pages.draft),
+        _read(f"{_ONE}/draft.json", pages.draft_data),
+        _read(f"{_ONE}/draft.zip", pages.draft_data),
+    ]
+
+
+def _writing_routes(pages: WritingPages) -> list[PageRoute]:
+    numbered = "/handbook/pages/{page:int}"
+    return [
+        _form(f"{_ONE}/edit", pages.edit),
+        _post(f"{_ONE}/edit", pages.change, writing_pages.MOST_BYTES),
+        _post(f"{_ONE}/checked", pages.check),
+        _post(f"{_ONE}/remove", pages.remove),
+        _post(f"{_ONE}/as-shipped", pages.as_shipped),
+        _post(f"{numbered}/undo", pages.undo),
+        _post(f"{numbered}/unchecked", pages.unchecked),
+        _post(f"{numbered}/back", pages.put_back),
+    ]
+
+
+def _import_routes(pages: ImportPages) -> list[PageRoute]:
+    return [
+        _form("/handbook/import", pages.show),
+        _post("/handbook/import", pages.take, import_pages.MOST_BYTES),
+        _post("/handbook/import.json", pages.take, import_pages.MOST_BYTES),
+    ]
+
+
+def _read(path: str, endpoint: Endpoint) -> PageRoute:
+    return PageRoute(path, endpoint, Scope.WORKSPACE, P.SEE_TOOLBOX, methods=["GET"])
+
+
+def _form(path: str, endpoint: Endpoint) -> PageRoute:
+    return PageRoute(path, endpoint, Scope.WORKSPACE, P.CHANGE_HANDBOOK, methods=["GET"])
+
+
+def _post(path: str, endpoint: Endpoint, most: int | None = None) -> PageRoute:
+    return PageRoute(path, endpoint, Scope.WORKSPACE, P.CHANGE_HANDBOOK, methods=["POST"], max_body_size=most)

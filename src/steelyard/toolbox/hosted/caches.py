@@ -52,19 +52,19 @@ _TRANSIENTS = r"option_name LIKE '\_transient\_%' OR option_name LIKE '\_site\_t
 
 
 def read(here: Here, args: dict[str, Any]) -> Any:
-    """`caches.read`: {docroot, php?, at, host, nginx?} -> what could be cleared.
+    """`caches.read`: {docroot, php?, host, nginx?} -> what could be cleared.
 
-    `at`: who we are in Redis, see redis.py; `host`: the site's, as nginx's keys have it; `nginx`: its cache's folder.
-    Answers `object`: `{"kind", "prefix", "keys", "why"}`, whose `kind` is ours, prefix (of another's, with one of its
-    own), none, or unknown; `folders`: `[{"path", "files", "bytes"}]`; `links` (folders that are links, left alone);
-    `transients`; `nginx`: `{"files", "bytes"}`. Without a WordPress `{"missing": reason}`.
+    `host`: the site's, as nginx's keys have it; `nginx`: its cache's folder. Answers `object`: `{"kind", "prefix",
+    "keys", "why"}`, whose `kind` is ours (`redis.read` counts its keys), prefix (of another's), none, or unknown;
+    `folders`: `[{"path", "files", "bytes"}]`; `links` (folders that are links, left alone); `transients`; `nginx`:
+    `{"files", "bytes"}`. Without a WordPress `{"missing": reason}`.
     """
     site = wordpress.read(here, args)
     if "missing" in site:
         return site
     found = list(_folders(here, site["content"]))
     return {
-        "object": _object(here, site, args["at"]),
+        "object": _object(here, site),
         "folders": [_sized(here, path) for path in found if _kind(here, path) == "folder"],
         "links": [path for path in found if _kind(here, path) == "link"],
         "transients": _transients(here, site, args),
@@ -119,7 +119,7 @@ def _sized(here: Here, path: str) -> dict[str, Any]:
     return {"path": path, "files": len(files), "bytes": sum(files)}
 
 
-def _object(here: Here, site: dict[str, Any], at: dict[str, Any]) -> dict[str, Any]:
+def _object(here: Here, site: dict[str, Any]) -> dict[str, Any]:
     """Whose keys are the site's: only where a prefix parts them from others' it is sure."""
     constants: dict[str, Any] = site["constants"]
     prefix = str(constants.get("WP_REDIS_PREFIX", ""))
@@ -128,13 +128,13 @@ def _object(here: Here, site: dict[str, Any], at: dict[str, Any]) -> dict[str, A
         return none
     if not redis.is_own(prefix):
         return {**none, "kind": "unknown", "why": "prefix"}
-    ours = redis.SET_UP.fullmatch(prefix) is not None
-    place = {**redis.place_of(constants), **{key: at[key] for key in ("user", "password") if ours and key in at}}
+    if redis.SET_UP.fullmatch(prefix):
+        return {**none, "kind": "ours", "prefix": prefix}
     try:
-        keys = redis.count(here, {"at": place, "prefix": prefix, "config": "" if ours else site["config"]})["keys"]
+        keys = redis.count(here, {"said": constants, "prefix": prefix, "config": site["config"]})["keys"]
     except Failed as failed:
         return {**none, "kind": "unknown", "why": failed.message}
-    return {"kind": "ours" if ours else "prefix", "prefix": prefix, "keys": keys, "why": ""}
+    return {"kind": "prefix", "prefix": prefix, "keys": keys, "why": ""}
 
 
 def _transients(here: Here, site: dict[str, Any], args: dict[str, Any]) -> int:

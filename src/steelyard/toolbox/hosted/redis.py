@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from steelyard.toolbox.hosted import wordpress
 from steelyard.toolbox.hosted.here import Failed, Here
 from steelyard.toolbox.hosted.resp import Redis, Refusal, connected
 from steelyard.toolbox.hosted.site_php import said
@@ -33,41 +32,35 @@ PLUGIN = ("+@read", "+@write", "+@connection", "+@transaction", "+@scripting", "
 
 
 def read(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.read`: {at, name, docroot?, php?} -> what the server is, and what of the site is there.
+    """`redis.read`: {at, slug, names} -> what the server is, and what of a site is there.
 
-    Answers `name` (that of an earlier run where the WordPress in `docroot` has one, else as asked), `version`, `users`
-    (whether it knows users: Redis 6 and newer), `may` (whether we may make some), `saved` (whether it has a file of
-    users), `user` (whether `name` is one), `keys` (that begin with `name` and a colon), `used` and `limit` (bytes,
-    0: none), `policy`; or `name` with `missing` and `message`: no_redis, redis_denied, redis.
+    `slug`: how names of the site's users begin, before a run's token. Answers `known`: `{name: {"user", "keys"}}` of
+    these users and of `names`; `version`, `users` (whether it knows users: Redis 6 and newer), `may` (whether we may
+    make some), `saved` (whether it has a users file), `used` and `limit` (bytes, 0: none), `policy`; or `missing` and
+    `message`: no_redis, redis_denied, redis.
     """
-    name = _known(here, args) or args["name"]
     try:
         with connected(here, args["at"]) as redis:
-            known, file, me = redis.tell([["ACL", "GETUSER", name], ["CONFIG", "GET", "aclfile"], ["ACL", "WHOAMI"]])
+            users, file, me = redis.tell([["ACL", "USERS"], ["CONFIG", "GET", "aclfile"], ["ACL", "WHOAMI"]])
             memory = redis.info("memory")
             return {
-                "name": name,
+                "known": _known(redis, args["slug"], [] if isinstance(users, Refusal) else users, args["names"]),
                 "version": redis.info("server").get("redis_version", ""),
                 "users": not isinstance(me, Refusal),
-                "may": not isinstance(known, Refusal),
+                "may": not isinstance(users, Refusal),
                 "saved": not isinstance(file, Refusal) and bool(file[1:] and file[1]),
-                "user": isinstance(known, list),
-                "keys": _count(redis, f"{name}:"),
                 "used": int(memory.get("used_memory", 0)),
                 "limit": int(memory.get("maxmemory", 0)),
                 "policy": memory.get("maxmemory_policy", ""),
             }
     except Failed as failed:
-        return {"name": name, "missing": failed.code, "message": failed.message}
+        return {"missing": failed.code, "message": failed.message}
 
 
-def _known(here: Here, args: dict[str, Any]) -> str:
-    """What the site's constants call it since an earlier run; empty without one."""
-    if not args.get("docroot"):
-        return ""
-    constants: dict[str, Any] = wordpress.read(here, args).get("constants") or {}
-    prefix = str(constants.get("WP_REDIS_PREFIX", ""))
-    return prefix[:-1] if SET_UP.fullmatch(prefix) else ""
+def _known(redis: Redis, slug: str, users: list[bytes], names: list[str]) -> dict[str, dict[str, Any]]:
+    there = {user.decode("utf-8", "replace") for user in users}
+    own = {user for user in there if user.startswith(f"{slug}-") and SET_UP.fullmatch(f"{user}:")}
+    return {name: {"user": name in there, "keys": _count(redis, f"{name}:")} for name in sorted(own | set(names))}
 
 
 def make_user(here: Here, args: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import re
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from steelyard.toolbox.hosted.here import Failed, Here
 
@@ -59,8 +59,8 @@ def connected(here: Here, at: dict[str, Any]) -> Generator[Redis]:
     Raises Failed: `no_redis` where nothing answers, `redis_denied` where the password is not right.
     """
     if here.near:
-        with _opened(at) as stream:
-            yield _signed_in(_Near(stream), at)
+        with _opened(at) as stream, stream.makefile("rb") as reader:
+            yield _signed_in(_Near(stream, reader), at)
     else:
         yield _signed_in(_Far(here, at), at)
 
@@ -81,14 +81,17 @@ def place(at: dict[str, Any]) -> str:
 
 @contextmanager
 def _opened(at: dict[str, Any]) -> Generator[socket.socket]:
+    near = at.get("socket")
+    stream = socket.socket(socket.AF_UNIX) if near else None
     try:
-        if at.get("socket"):
-            stream = socket.socket(socket.AF_UNIX)
+        if stream is not None:
             stream.settimeout(_TIMEOUT)
             stream.connect(at["socket"])
         else:
             stream = socket.create_connection((at.get("host", "127.0.0.1"), int(at.get("port", 6379))), _TIMEOUT)
     except OSError as error:
+        if stream is not None:
+            stream.close()
         raise Failed("no_redis", f"No Redis answers at {place(at)}: {error.strerror or error}") from error
     with stream:
         yield stream
@@ -97,9 +100,8 @@ def _opened(at: dict[str, Any]) -> Generator[socket.socket]:
 class _Near(Redis):
     """Over a socket."""
 
-    def __init__(self, stream: socket.socket) -> None:
-        self._stream = stream
-        self._reader = stream.makefile("rb")
+    def __init__(self, stream: socket.socket, reader: IO[bytes]) -> None:
+        self._stream, self._reader = stream, reader
 
     def tell(self, commands: Sequence[Sequence[str | bytes | int]]) -> list[Any]:
         try:

@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 
 from steelyard.toolbox.model import Action, Json, Site, Token
 from steelyard.toolbox.runbook import Read
-from steelyard.toolbox.tools import redis
 
 
 def read(site: Site) -> Read:
     """Reads what could be cleared, into `caches`: see `steelyard.toolbox.hosted.caches.read`."""
-    args: dict[str, Json] = {"docroot": site.docroot, "php": str(site.hints.get("php", "")), "at": redis.at(site)}
+    args: dict[str, Json] = {"docroot": site.docroot, "php": str(site.hints.get("php", ""))}
     return Read("caches", Action("caches.read", args | _nginx(site), timeout=300.0))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from steelyard.toolbox.model import Action, Json, Secret, Site, Token
+from steelyard.toolbox.model import Action, By, Json, Secret, Site, Token
 from steelyard.toolbox.runbook import Facts, Read
 
 ADMIN = Secret("redis")
@@ -29,18 +29,23 @@ def at(site: Site, endpoint: str = "") -> dict[str, Json]:
     return place | ({"user": hint["admin"], "password": ADMIN} if hint.get("admin") else {})
 
 
+def slug_of(site: Site) -> str:
+    """How what a site is called in Redis begins."""
+    return re.sub(r"[^a-z0-9-]+", "-", site.name.lower()).strip("-")[:50] or "site"
+
+
 def name_of(site: Site, token: Token) -> str:
-    """What a site is called in Redis: its user there, and with a colon how its keys begin."""
-    return f"{re.sub(r'[^a-z0-9-]+', '-', site.name.lower()).strip('-')[:60] or 'site'}-{token}"
+    """What a run calls a site in Redis: its user there, and with a colon how its keys begin."""
+    return f"{slug_of(site)}-{token}"
 
 
-def read(site: Site, name: str, endpoint: str = "") -> Read:
-    """Reads what Redis is and has of the site, into `redis`: see `steelyard.toolbox.hosted.redis.read`.
+def read(site: Site, endpoint: str = "", names: Sequence[str] = ()) -> Read:
+    """Reads what Redis is and has of the site, and of `names`, into `redis`: see `steelyard.toolbox.hosted.redis.read`.
 
-    `name`: what the site would be called there, where no earlier run gave it a name.
+    By the support account, as all that has the administrator's password: the site's could look into its own processes.
     """
-    args: dict[str, Json] = {"at": at(site, endpoint), "name": name}
-    return Read("redis", Action("redis.read", args | {"docroot": site.docroot, "php": str(site.hints.get("php", ""))}))
+    args: dict[str, Json] = {"at": at(site, endpoint), "slug": slug_of(site), "names": list(names)}
+    return Read("redis", Action("redis.read", args, By.SUPPORT))
 
 
 def flush_site(site: Site, facts: Facts) -> Action | None:
@@ -52,7 +57,7 @@ def flush_site(site: Site, facts: Facts) -> Action | None:
     prefix = own_prefix(constants)
     if prefix is None:
         return None
-    return Action("redis.flush", {"at": _place(site, constants), "prefix": prefix})
+    return Action("redis.flush", {"at": _place(site, constants), "prefix": prefix}, By.SUPPORT, timeout=300.0)
 
 
 def flush_by_site(facts: Facts, prefix: str) -> Action:
@@ -78,24 +83,26 @@ def _place(site: Site, constants: Mapping[str, Json]) -> dict[str, Json]:
 
 def make_user(place: Mapping[str, Json], name: str, secret: Secret) -> Action:
     """Makes or renews the site's user, who may touch its keys alone."""
-    return Action("redis.make_user", {"at": place, "name": name, "prefix": f"{name}:", "secret": secret})
+    args: dict[str, Json] = {"at": place, "name": name, "prefix": f"{name}:", "secret": secret}
+    return Action("redis.make_user", args, By.SUPPORT)
 
 
 def drop_user(place: Mapping[str, Json], name: str) -> Action:
     """Takes the site's user and keys away."""
-    return Action("redis.drop_user", {"at": place, "name": name, "prefix": f"{name}:"}, timeout=300.0)
+    return Action("redis.drop_user", {"at": place, "name": name, "prefix": f"{name}:"}, By.SUPPORT, timeout=300.0)
 
 
 def limit(place: Mapping[str, Json], most: int, policy: str, unless: list[Json] | None = None) -> Action:
     """Sets how many bytes Redis takes (0: no limit), and what goes when they are full."""
     args: dict[str, Json] = {"at": place, "bytes": most, "policy": policy}
-    return Action("redis.limit", args | ({"unless": unless} if unless else {}))
+    return Action("redis.limit", args | ({"unless": unless} if unless else {}), By.SUPPORT)
 
 
 def prove(site: Site, place: Mapping[str, Json], name: str, url: str) -> Action:
     """Asks the site for `url` and sees it answered from Redis: `{"status", "keys", "hit"}`."""
     args: dict[str, Json] = {"at": place, "prefix": f"{name}:", "url": url, "secret": Secret("proof", 16)}
-    return Action("redis.prove", args | ({"to": site.hints["http_to"]} if site.hints.get("http_to") else {}))
+    to: dict[str, Json] = {"to": site.hints["http_to"]} if site.hints.get("http_to") else {}
+    return Action("redis.prove", args | to, By.SUPPORT)
 
 
 def look(site: Site, token: Token | None = None) -> Read:

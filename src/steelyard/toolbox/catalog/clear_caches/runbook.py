@@ -14,7 +14,8 @@ LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
 
 
 def reads(asked: Asked) -> tuple[Read, ...]:
-    return wp.read(asked.site), php.read(asked.site), php.compiled(asked.site), caches.read(asked.site)
+    site = asked.site
+    return wp.read(site), php.read(site), php.compiled(site), caches.read(site), redis.read(site)
 
 
 def plan(asked: Asked, facts: Facts) -> Plan:
@@ -48,9 +49,7 @@ def _steps(asked: Asked, facts: Facts) -> Iterator[Step]:
         yield Step("clear_transients", Said(N_("Delete WordPress's transients")), says, (delete,))
     if values["object"] and found["object"]["kind"] in ("ours", "prefix"):
         prefix = found["object"]["prefix"]
-        says = Said(
-            N_("%(count)s keys that begin with %(prefix)s"), {"count": found["object"]["keys"], "prefix": prefix}
-        )
+        says = Said(N_("%(count)s keys that begin with %(prefix)s"), {"count": _keys(facts), "prefix": prefix})
         yield Step("flush_keys", Said(N_("Remove the site's keys from Redis")), says, (_flush(asked, facts),))
     if values["php"] and facts["php"]["fpm"]:
         yield _forget(asked, facts)
@@ -76,6 +75,12 @@ def _steps(asked: Asked, facts: Facts) -> Iterator[Step]:
         )
 
 
+def _keys(facts: Facts) -> int:
+    """How many keys the site has in Redis, where that could be counted."""
+    of_site = facts["caches"]["object"]
+    return int(facts["redis"].get("known", {}).get(of_site["prefix"][:-1], of_site)["keys"])
+
+
 def _flush(asked: Asked, facts: Facts) -> Action:
     flush = redis.flush_site(asked.site, facts)
     return flush or redis.flush_by_site(facts, facts["caches"]["object"]["prefix"])
@@ -95,7 +100,7 @@ def _forget(asked: Asked, facts: Facts) -> Step:
 def _concerns(facts: Facts) -> tuple[Row, ...]:
     found, folders = facts["caches"], facts["caches"]["folders"]
     return (
-        Row(Said(N_("Keys in Redis")), found["object"]["keys"]),
+        Row(Said(N_("Keys in Redis")), _keys(facts)),
         Row(Said(N_("Compiled PHP files")), facts["compiled"]["scripts"]),
         *(Row(Said(N_("Files in %(path)s"), {"path": each["path"]}), each["files"]) for each in folders),
         Row(Said(N_("Transients in the database")), found["transients"]),

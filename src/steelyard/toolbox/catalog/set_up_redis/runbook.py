@@ -19,18 +19,17 @@ PASSWORD = Secret("redis_user")
 
 def reads(asked: Asked) -> tuple[Read, ...]:
     site = asked.site
-    of_redis = redis.read(site, redis.name_of(site, asked.token), _endpoint(asked))
-    return wp.read(site), php.read(site), of_redis, redis.look(site)
+    return wp.read(site), php.read(site), redis.read(site, _endpoint(asked)), redis.look(site)
 
 
 def plan(asked: Asked, facts: Facts) -> Plan:
     _refuse(facts)
     found, dropin = facts["redis"], facts["dropin"]
-    name, place = found["name"], redis.at(asked.site, _endpoint(asked))
-    constants = _constants(place, name)
-    if found["user"] and dropin["ours"] and _are_set(facts, constants) and not _limit(asked, facts):
+    name, place = _name(asked, facts), redis.at(asked.site, _endpoint(asked))
+    constants, known = _constants(place, name), found["known"].get(name, {"user": False, "keys": 0})
+    if known["user"] and dropin["ours"] and _are_set(facts, constants) and not _limit(asked, facts):
         already = Said(
-            N_("Redis keeps the object cache of this site already: %(count)s keys."), {"count": found["keys"]}
+            N_("Redis keeps the object cache of this site already: %(count)s keys."), {"count": known["keys"]}
         )
         return Plan((), nothing=already, undoable=False)
     url = f"{facts['wordpress']['url'].rstrip('/')}/?steelyard={asked.token}"
@@ -43,7 +42,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     return Plan(
         tuple(_steps(asked, facts, place, constants)),
         checks=(hit,),
-        concerns=_concerns(facts, place),
+        concerns=_concerns(facts, place, name),
         warnings=tuple(_warnings(asked, facts)),
         keeps={
             "name": name,
@@ -64,7 +63,7 @@ def undo(left: Left, facts: Facts) -> Plan:
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:
-    of_redis = Read("redis", _without_site(redis.read(left.site, left.keeps["name"], str(left.values["endpoint"]))))
+    of_redis = redis.read(left.site, str(left.values["endpoint"]), [left.keeps["name"]])
     return php.read(left.site), redis.look(left.site, left.token), of_redis
 
 
@@ -74,6 +73,12 @@ def erase(left: Left) -> tuple[Action, ...]:
 
 def _endpoint(asked: Asked) -> str:
     return str(asked.values["endpoint"])
+
+
+def _name(asked: Asked, facts: Facts) -> str:
+    """What the site is called in Redis: as an earlier run named it, else after this run."""
+    prefix = redis.own_prefix(facts["wordpress"]["constants"])
+    return prefix[:-1] if prefix else redis.name_of(asked.site, asked.token)
 
 
 def _refuse(facts: Facts) -> None:
@@ -121,8 +126,8 @@ def _limit(asked: Asked, facts: Facts) -> tuple[int, str] | None:
 
 
 def _steps(asked: Asked, facts: Facts, place: dict[str, Json], constants: dict[str, Json]) -> Iterator[Step]:
-    found, dropin = facts["redis"], facts["dropin"]
-    name, config, path = found["name"], dropin["config"], dropin["path"]
+    dropin, name = facts["dropin"], _name(asked, facts)
+    config, path = dropin["config"], dropin["path"]
     yield Step(
         "make_user",
         Said(N_("Make a user for this site in Redis")),
@@ -168,11 +173,12 @@ def _back(left: Left, facts: Facts) -> Iterator[Step]:
             Said(N_("%(path)s"), {"path": keeps["config"]}),
             (redis.unconfigure(keeps["config"], left.token), *_forget(facts, keeps["config"])),
         )
-    if found.get("user") or found.get("keys"):
+    known = found.get("known", {}).get(keeps["name"], {})
+    if known.get("user") or known.get("keys"):
         yield Step(
             "drop_user",
             Said(N_("Take the site's user and keys out of Redis")),
-            Said(N_("%(name)s and %(count)s keys"), {"name": keeps["name"], "count": found["keys"]}),
+            Said(N_("%(name)s and %(count)s keys"), {"name": keeps["name"], "count": known["keys"]}),
             (redis.drop_user(place, keeps["name"]),),
             touches=False,
         )
@@ -191,12 +197,7 @@ def _forget(facts: Facts, path: str) -> tuple[Action, ...]:
     return (forget,) if forget else ()
 
 
-def _without_site(read: Read) -> Action:
-    """For an undo the name is known: the site's constants are not asked for another."""
-    return Action(read.action.verb, {key: read.action.args[key] for key in ("at", "name")})
-
-
-def _concerns(facts: Facts, place: dict[str, Json]) -> tuple[Row, ...]:
+def _concerns(facts: Facts, place: dict[str, Json], name: str) -> tuple[Row, ...]:
     found, dropin = facts["redis"], facts["dropin"]
     where = str(place["socket"]) if "socket" in place else f"{place['host']}:{place['port']}"
     kept = {"none": Said(N_("none")), "link": Said(N_("a link, kept for the undo"))}
@@ -207,7 +208,7 @@ def _concerns(facts: Facts, place: dict[str, Json]) -> tuple[Row, ...]:
         Row(Said(N_("Memory used")), Size(found["used"])),
         Row(Said(N_("Memory limit")), Size(found["limit"]) if found["limit"] else Said(N_("none"))),
         Row(Said(N_("When memory is full")), found["policy"]),
-        Row(Said(N_("Keys begin with")), f"{found['name']}:"),
+        Row(Said(N_("Keys begin with")), f"{name}:"),
         Row(Said(N_("object-cache.php until now")), ours or kept.get(dropin["kind"], named)),
     )
 

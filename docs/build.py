@@ -117,7 +117,13 @@ IN_DATA = (
     ),
     ("`count`", "`aside.retried`, `handbook.imported`", "how many payloads, or pages"),
     ("`page`, `undone`", "`handbook.*`", "the number of the page; whether what was done before was taken back"),
+    ("`run`, `site`", "`run.*`", "their numbers; what was asked and what it said stand in the toolbox's tables"),
+    ("`runbook`, `plan`", "`run.asked`, `run.confirmed`", "the digest of the runbook's folder, of the plan"),
+    ("`state`, `ms`", "`run.ended`", "the state it ended in, and milliseconds it took"),
+    ("`of`, `by`", "`run.undo_asked`, `run.undone`", "the run that is to be put back; the run that did so"),
+    ("`rules`, `digest`, `approval`, `days`", "`toolbox.rules_changed`", "how many, their digest, and what was chosen"),
     ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
+    ("`site`, `host`, `key`", "`site.*`, `host.*`", "the number of a site, of a host, of a key for hosts"),
     ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),
     ("`ours`", "`conversation.*`, `ticket.*`", "true for the echo of a call that Steelyard made"),
 )

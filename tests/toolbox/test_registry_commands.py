@@ -26,10 +26,10 @@ from steelyard.operations.findings import State
 from steelyard.operations.host_findings import of_hosts
 from steelyard.operations.hosts import Pin, Wanted
 from steelyard.store.database import Database
-from steelyard.store.keys import WEB, WORKER, Keys, key_file
+from steelyard.store.keys import WEB, WORKER, Keys, key_file, number_of
 from steelyard.toolbox.access import Keyring
-from steelyard.toolbox.host_secrets import read_host_secrets
-from steelyard.toolbox.keys import fingerprint
+from steelyard.toolbox.host_secrets import read_host_secrets, read_sealed_secrets
+from steelyard.toolbox.keys import fingerprint, read_sealed_keys
 from steelyard.toolbox.model import Token
 from steelyard.toolbox.reach import Errand, HostError
 from steelyard.toolbox.registry import RegistryError, host_named, read_sites
@@ -237,6 +237,8 @@ async def test_secrets_of_hosts_are_sealed_for_workers_and_outlive_a_rotation(gr
     assert rotation.sealed == 4  # the workspace's two, the key, this
     async with ground.database.transaction(ground.workspace) as conn:
         found = await read_host_secrets(conn, ground.workspace, row.host.id, worker)
+        sealed = [*(await read_sealed_keys(conn)).values(), *(await read_sealed_secrets(conn)).values()]
+    assert {number_of(each) for each in sealed} == {worker.newest}
     assert found == {"redis_password": "open sesame"}
     await ground.reach(row)
     await hosts.drop_secret(ground.settings, None, "web1", "redis_password")

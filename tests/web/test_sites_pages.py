@@ -204,6 +204,13 @@ async def test_a_hosts_page_says_what_goes_onto_it_and_nothing_secret(office: Of
     assert "main" in await office.text("/hosts")
 
 
+async def test_search_finds_sites_and_hosts(office: Office) -> None:
+    found = await office.text("/search?q=SHOP")
+    assert f'href="/sites/{office.site}"' in found
+    assert f'href="/hosts/{office.host}"' in await office.text("/search?q=web1.ex")
+    assert f'href="/sites/{office.site}"' not in await office.text("/search?q=s_op")
+
+
 async def test_what_is_not_there_is_404(office: Office) -> None:
     for path in ("/sites/999", "/sites/999.json", "/hosts/999", "/hosts/999.json"):
         assert (await office.client.get(path)).status_code == 404

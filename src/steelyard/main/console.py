@@ -31,6 +31,7 @@ from steelyard.store.keys import WEB, Keys, key_file
 from steelyard.toolbox.handbook.for_pages import FRAGMENT as TOOLBOX_OF_CONVERSATION
 from steelyard.toolbox.handbook.searching import searcher as handbook_searcher
 from steelyard.toolbox.handbook.telling import TELLING as HANDBOOK_TELLING
+from steelyard.toolbox.search import searcher as registry_searcher
 from steelyard.toolbox.sites_telling import TELLING as SITES_TELLING
 from steelyard.toolbox.telling import TELLING as RUNS_TELLING
 from steelyard.web import search, styleguide
@@ -86,7 +87,9 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
         *registry_routes(database, pages, site.clock),
         *settings_routes(database, pages, site),
         *search.routes(
-            pages, (*searchers(database), handbook_searcher(database)), lambda request: standing_of(request).workspace
+            pages,
+            (*searchers(database), handbook_searcher(database), registry_searcher(database)),
+            lambda request: standing_of(request).workspace,
         ),
         *styleguide.routes(pages),
     ]

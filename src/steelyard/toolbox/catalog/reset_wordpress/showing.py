@@ -111,7 +111,7 @@ def left(way: Way) -> Iterator[Said]:
     """What is left to do afterwards."""
     if way.asked.values["administrator"] == "new" and not way.asked.values["password"]:
         yield Said(
-            N_("Nobody knows the password of %(login)s: press “Create a sign-in link” to let somebody in."),
+            N_("Nobody knows the password of %(login)s: create a sign-in link to let somebody in."),
             {"login": way.administrator["login"]},
         )
     if ".htaccess" in way.files["entries"]:

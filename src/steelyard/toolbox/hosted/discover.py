@@ -19,6 +19,8 @@ PLACES = ("/var/www", "/srv", "/home", "/opt")
 """Where sites usually lie."""
 
 DEEPEST, MOST_FOLDERS, MOST_SITES = 6, 50_000, 2000
+MOST_COMMANDS = 300
+"""Folders that are looked into where each is a command over SSH."""
 _NOT_INTO = frozenset({"wp-content", "wp-admin", "wp-includes", "node_modules", "vendor", "proc", "sys", "dev"})
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 
@@ -60,7 +62,8 @@ def _walked(here: Here, places: Any) -> tuple[list[str], list[str], bool]:
     closed: list[str] = []
     left = [(str(place), 0) for place in places if _is_folder(here, str(place))]
     seen = 0
-    while left and seen < MOST_FOLDERS and len(found) < MOST_SITES:
+    most = MOST_FOLDERS if here.near else MOST_COMMANDS
+    while left and seen < most and len(found) < MOST_SITES:
         folder, depth = left.pop()
         seen += 1
         if seen % 200 == 0:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import SecretStr
 
+from steelyard.adapters.ssh import SshReach
 from steelyard.config import Settings
 from steelyard.demo.hosting import Hosting, Site
 from steelyard.kit.errors import ConfigError, KeyFileError
@@ -30,6 +31,7 @@ from steelyard.store.keys import WEB, WORKER, Keys, key_file, number_of
 from steelyard.toolbox.access import Keyring
 from steelyard.toolbox.host_secrets import read_host_secrets, read_sealed_secrets
 from steelyard.toolbox.keys import fingerprint, read_sealed_keys
+from steelyard.toolbox.looking import Looking
 from steelyard.toolbox.model import Token
 from steelyard.toolbox.reach import Errand, HostError
 from steelyard.toolbox.registry import RegistryError, host_named, read_sites
@@ -215,6 +217,20 @@ async def test_certificates_open_until_they_end(ground: Ground, tmp_path: Path) 
                     lambda: datetime.now(UTC) + timedelta(hours=2))  # fmt: skip
     with pytest.raises(HostError, match="so web1 was not asked"):
         await later.of(row.host)
+
+
+async def test_a_host_without_python_is_looked_at_by_plain_commands(ground: Ground, wordpress: Site) -> None:
+    row = await ground.add()
+    worker = Keys(key_file(ground.settings.keys, WORKER))
+    keyring = Keyring(ground.database, ground.workspace, worker, lambda: datetime.now(UTC))
+    looking = Looking(ground.database, ground.workspace, SshReach(keyring, ()), lambda: datetime.now(UTC))
+    checked = await looking.check_host(row)
+    assert {each.name: each.state for each in checked.findings}["python"] == "odd"
+    assert {each.name: each.state for each in checked.findings}["clock"] == "ok"
+    found = await looking.discover(row, places=[real(wordpress.docroot)])
+    assert [each["wordpress"]["version"] for each in found["sites"] if each["docroot"] == real(wordpress.docroot)] == [
+        "7.1.1"
+    ]
 
 
 async def test_a_process_with_the_webs_keys_only_signs_in_nowhere(ground: Ground) -> None:

@@ -11,7 +11,7 @@ from steelyard.kit.ids import PersonId
 from steelyard.toolbox.acting import Act
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.rules import MayRun
-from steelyard.toolbox.runbook import Runbook
+from steelyard.toolbox.runbook import Parameter, Runbook
 from steelyard.toolbox.runs_seen import Being, RunSeen, StepSeen
 from steelyard.toolbox.states import AT_WORK, ENDED, STATE_WORDS, State
 from steelyard.web.place import Place
@@ -106,8 +106,9 @@ class RunView(NamedTuple):
 
     @property
     def done_steps(self) -> tuple[StepDrawn, ...]:
-        """The steps of the plan itself."""
-        return tuple(each for each in self.drawn if each.step.phase == "do")
+        """The steps of the plan itself, without its checks."""
+        phase = "undo" if self.run.undoes is not None else "do"
+        return tuple(each for each in self.drawn if each.step.phase == phase and not each.step.check)
 
     @property
     def phases(self) -> list[tuple[str, list[StepDrawn]]]:
@@ -172,13 +173,21 @@ def view_of(
 ) -> RunView:
     """The page of `run` as of `at`; `runbook` is None where this machine does not have it any more."""
     steps, scale = drawn(run.steps, run.started_at)
-    labels = {each.name: each.label for each in runbook.parameters} if runbook is not None else {}
-    chosen = tuple((labels.get(name, name), value) for name, value in run.params.items())
+    known = {each.name: each for each in runbook.parameters} if runbook is not None else {}
+    chosen = tuple(_chosen(name, value, known.get(name)) for name, value in run.params.items())
     report = f"/runs/{run.run}/findings" if run.report and "findings" in run.report else ""
     return RunView(
         run, "", _name(run.person, names), _name(run.approver, names) if run.approver else "", chosen, steps, scale,
         pressing, report, place, at,
     )  # fmt: skip
+
+
+def _chosen(name: str, value: object, parameter: Parameter | None) -> tuple[str, object]:
+    """A parameter by its label, with what was chosen for it in words."""
+    if parameter is None:
+        return name, value
+    words = {each.value: each.label for each in parameter.choices}
+    return parameter.label, words.get(str(value), value)
 
 
 def _name(person: PersonId | None, names: Mapping[PersonId, str]) -> str:

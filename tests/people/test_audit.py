@@ -132,4 +132,5 @@ async def test_its_index_answers(town: Town, superuser_url: str) -> None:
 
 def test_whatever_is_told_of_people_is_listed_also_of_nobody_in_particular() -> None:
     kinds = [kind for telling in (TELLING, *TELLINGS) for kind in telling.kinds]
-    assert [kind for kind in kinds if not kind.startswith("person.") and f"'{kind}'" not in AUDITED] == []
+    listed = [kind for kind in kinds if f"'{kind}'" in AUDITED or f"'{kind.partition('.')[0]}.%%'" in AUDITED]
+    assert listed == kinds

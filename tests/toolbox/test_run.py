@@ -10,6 +10,7 @@ import pytest
 from engine import Engine
 
 from steelyard.toolbox.acts import RunRefused
+from steelyard.toolbox.erasing import erase
 from steelyard.toolbox.model import RunId
 from steelyard.toolbox.states import State
 
@@ -88,13 +89,12 @@ async def test_a_done_run_is_put_back_later_by_a_run_of_its_own(engine: Engine) 
 async def test_the_way_back_ends_and_what_was_moved_aside_goes(engine: Engine) -> None:
     seen = await engine.done("set_motto", text="new")
     stage = engine.docroot() / f".stage-{seen.token}"
-    assert stage.read_text() == "old"
+    await erase(engine.ground, engine.workspace, seen.run)
+    assert stage.read_text() == "old", "it was erased before its time"
     engine.clock.ahead = timedelta(days=8)
     with pytest.raises(RunRefused, match="cannot be put back any more"):
         await engine.acts.undo(engine.here, seen.run)
     assert await engine.tidy() == 1
-    from steelyard.toolbox.erasing import erase
-
     await erase(engine.ground, engine.workspace, seen.run)
     assert not stage.exists()
     assert (await engine.run(seen.run)).erased_at is not None

@@ -21,7 +21,7 @@ from steelyard.operations.checking import shown
 from steelyard.operations.runs import Order, at_desk, runbooks_of
 from steelyard.toolbox.model import Risk, RunId
 from steelyard.toolbox.runs_api import runbook_data
-from steelyard.toolbox.runs_data import batch_data, run_data
+from steelyard.toolbox.runs_data import batch_data, listed_data, run_data
 from steelyard.toolbox.runs_seen import BatchSeen, RunListed, RunSeen
 from steelyard.toolbox.states import STATE_WORDS, State
 
@@ -215,8 +215,15 @@ def runbook_approve(run: int, workspace: InWorkspace = None, as_json: AsJson = F
 
 
 @runbook_app.command("log")
-def runbook_log(run: int, workspace: InWorkspace = None, as_json: AsJson = False) -> None:
-    """Show a run: its steps with their times, and what was said."""
+def runbook_log(
+    run: Annotated[int | None, typer.Argument(help="Its number; without one, the last runs are listed.")] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: its steps with their times, and what was said; or the last runs."""
+    if run is None:
+        _list_runs(workspace, as_json)
+        return
 
     async def read() -> tuple[RunSeen, list[Any]]:
         async with at_desk(config.load(), workspace) as desk:
@@ -229,6 +236,23 @@ def runbook_log(run: int, workspace: InWorkspace = None, as_json: AsJson = False
     show_run(out, seen)
     for line in lines:
         out.print(f"[dim]{line.at_ms / 1000:8.2f}[/dim] {escape(clean(line.said))}")
+
+
+def _list_runs(workspace: str | None, as_json: bool) -> None:
+    async def read() -> list[RunListed]:
+        async with at_desk(config.load(), workspace) as desk:
+            return await desk.last()
+
+    known = run_loop(read())
+    if as_json:
+        _print({"runs": [listed_data(each) for each in known]})
+        return
+    table = Table("Run", "Asked", "Runbook", "Site", "", "Took")
+    for each in known:
+        took = "" if each.took_ms is None else f"{each.took_ms / 1000:.2f} s"
+        site, asked = escape(shown(each.site_name)), f"{each.asked_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(str(each.run), asked, escape(each.runbook), site, STATE_WORDS[each.state], took)
+    out.print(table)
 
 
 def _end(seen: RunSeen, as_json: bool, good: tuple[State, ...] = (State.DONE, State.NOTHING)) -> None:

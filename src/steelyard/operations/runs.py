@@ -21,7 +21,7 @@ from steelyard.toolbox.batches import Batches
 from steelyard.toolbox.model import Risk, RunId, SiteId
 from steelyard.toolbox.registry import site_named
 from steelyard.toolbox.runbooks import Runbooks
-from steelyard.toolbox.runs_read import RUNS_CHANNEL, read_batch, read_lines, read_run
+from steelyard.toolbox.runs_read import RUNS_CHANNEL, last_runs, read_batch, read_lines, read_run
 from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunListed, RunSeen
 from steelyard.toolbox.states import State
 
@@ -88,6 +88,11 @@ class Desk:
         if seen is None:
             raise ConfigError(f"there is no run {run} in {self.workspace}: `steelyard runbook log` without a number")
         return seen
+
+    async def last(self) -> list[RunListed]:
+        """The last runs, the newest first."""
+        async with self.database.transaction(self.workspace) as conn:
+            return await last_runs(conn)
 
     async def lines(self, run: RunId, after: int = 0) -> list[LineSeen]:
         """What was said in a run."""

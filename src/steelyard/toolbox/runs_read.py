@@ -138,6 +138,11 @@ async def read_runs(conn: Connection, asked: Clauses) -> tuple[list[RunListed], 
     return _listed(found), counted[0]["total"]
 
 
+async def last_runs(conn: Connection, most: int = 30) -> list[RunListed]:
+    """The last runs of the transaction's workspace, the newest first."""
+    return _listed(await store.rows(conn, _LIST + " ORDER BY run.run DESC LIMIT %(most)s", {"most": most}))
+
+
 async def site_runs(conn: Connection, site: SiteId, most: int = 20) -> list[RunListed]:
     """The last runs at a site, the newest first."""
     query = _LIST + " AND run.site = %(site)s ORDER BY run.run DESC LIMIT %(most)s"

@@ -278,3 +278,22 @@ async def test_a_check_that_fails_says_what_is_wrong(site: Site, slot: HostSlot)
         site.hosting.php.reload()
         assert [each["login"] for each in await resetting.prove(reached, plan)] == [500]
     await resetting.undo(plan)
+
+
+async def test_old_tables_may_have_any_collation(site: Site, slot: HostSlot) -> None:
+    site.wp("option", "update", "blog_public", "0")
+    site.wp("user", "update", "1", "--display_name=Zoé", "--first_name=Zoé")
+    for table, charset in (
+        ("options", "utf8mb4 COLLATE utf8mb4_general_ci"),
+        ("users", "latin1"),
+        ("usermeta", "latin1"),
+    ):
+        site.sql(f"ALTER TABLE wp_{table} CONVERT TO CHARACTER SET {charset}")
+    before = seen(site)
+    resetting = Resetting(site, slot)
+    plan = await resetting.reset()
+    assert site.wp("option", "get", "blog_public") == "0"
+    assert site.wp("user", "get", "1", "--field=display_name") == "Zoé"
+    assert site.wp("user", "meta", "get", "1", "first_name") == "Zoé"
+    await resetting.undo(plan)
+    assert seen(site) == before

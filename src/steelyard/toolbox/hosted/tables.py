@@ -239,7 +239,9 @@ def _carried(fresh: Fresh, args: Mapping[str, Any]) -> list[str]:
         return []
     new_options, old_options = name(fresh.staged + "options"), name(old + "options")
     sql = [
-        f"UPDATE {new_options} AS n JOIN {old_options} AS o ON o.option_name = n.option_name"
+        # As bytes: columns of two collations cannot be compared.
+        f"UPDATE {new_options} AS n JOIN {old_options} AS o"
+        " ON CAST(o.option_name AS BINARY) = CAST(n.option_name AS BINARY)"
         " SET n.option_value = o.option_value WHERE n.option_name IN %(options)s"
     ]
     if person.get("keep"):

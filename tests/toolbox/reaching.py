@@ -56,11 +56,8 @@ class Keys:
 def login_of(hosting: Hosting, **more: Any) -> Login:
     """How a real SSH server is signed in on."""
     sshd = hosting.sshd
-    return Login(
-        "127.0.0.1",
-        sshd.port,
-        **({"account": sshd.user, "host_key": sshd.host_key, "private_key": sshd.client_key} | more),
-    )
+    fields: dict[str, Any] = {"account": sshd.user, "host_key": sshd.host_key, "private_key": sshd.client_key}
+    return Login("127.0.0.1", sshd.port, **(fields | more))
 
 
 def host_of(hosting: Hosting, name: str = "web1") -> Host:

@@ -45,7 +45,7 @@ def test_a_module_stands_alone_and_is_read_by_python_3_7(name: str) -> None:
 
 
 def test_modules_are_sent_once_and_after_what_they_need() -> None:
-    first = bundle.needed(["helper"])
+    first = bundle.needed(["serve"])
     for number, each in enumerate(first):
         assert set(each.needs) <= {before.name for before in first[:number]}
     sent = {each.name for each in first}
@@ -56,8 +56,8 @@ def test_modules_are_sent_once_and_after_what_they_need() -> None:
 
 def test_what_begins_a_helper_is_small() -> None:
     more: dict[str, Any] = {"token": "0a1b2c3d", "docroot": "/srv", "hold": True}
-    assert len(bundle.opening("x" * 32, bundle.needed(["helper"]), code=True, **more)) < 45_000
-    assert len(bundle.opening("x" * 32, bundle.needed(["helper"]), code=False, **more)) < 25_000
+    assert len(bundle.opening("x" * 32, bundle.needed(["serve"]), code=True, **more)) < 45_000
+    assert len(bundle.opening("x" * 32, bundle.needed(["serve"]), code=False, **more)) < 25_000
 
 
 @pytest.mark.parametrize("python", OTHERS, ids=lambda path: path.parts[-3])

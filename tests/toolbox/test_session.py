@@ -205,7 +205,7 @@ async def test_an_account_is_a_name(site: Any, account: str) -> None:
 
 async def test_unknown_verbs_and_mistakes_are_failures_without_words_of_the_data(site: Any) -> None:
     async with reaching(site) as reached:
-        for verb in ("nothing", "files.nothing", "os.system", "../x.y", "helper.main", "no_module.x"):
+        for verb in ("nothing", "files.nothing", "os.system", "../x.y", "serve.main", "no_module.x"):
             with pytest.raises(HostError, match="no verb"):
                 await reached.call(Action(verb), quiet)
         with pytest.raises(HostError, match=r"KeyError at .*files.*:\d+"):

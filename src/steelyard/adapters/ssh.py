@@ -150,6 +150,7 @@ class SshWay:
         self._connection, self._host = connection, host
 
     async def start(self, argv: Sequence[str], become: str = "") -> _Program:
+        """See way.Way."""
         line = ["sudo", "-n", "-u", become, "--", *argv] if become else argv
         command: Any = ("exec " + " ".join(shlex.quote(each) for each in line)).encode("utf-8", "surrogateescape")
         try:

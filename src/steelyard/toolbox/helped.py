@@ -23,7 +23,7 @@ from steelyard.toolbox.way import Gone, Program, Way
 from steelyard.toolbox.wrong import host_error, last_words, no_sudo
 
 MESSAGE = 16_000_000
-"""Bytes of the longest message, either way, as in hosted/helper.py."""
+"""Bytes of the longest message, either way, as in hosted/serve.py."""
 NOISE = 1_000_000
 """Bytes that start-up files of the account's shell may print before the helper speaks."""
 START = 15.0
@@ -67,7 +67,7 @@ class Helped:
         self._lines = Lines(program.read)
         self._calls: dict[int, tuple[asyncio.Future[Json], Said]] = {}
         self._numbers = itertools.count(1)
-        self._sent = {each.name for each in bundle.needed(["helper"])}
+        self._sent = {each.name for each in bundle.needed(["serve"])}
         self._writing = asyncio.Lock()
         self._broken: HostError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,7 +95,7 @@ class Helped:
 
     async def _begin(self) -> None:
         marker = secrets.token_hex(16)
-        modules = bundle.needed(["helper"])
+        modules = bundle.needed(["serve"])
         more = {"token": self._wanted.token, "docroot": sent(self._wanted.docroot), "hold": self._wanted.hold}
         with suppress(HostError):  # what never started reads nothing: how it ended says more
             await self._program.write(bundle.opening(marker, modules, code=self.reads_code, **more))

@@ -52,7 +52,7 @@ def begin(stdin):
         sys.stdout.write('{"want": "source"}\n')
         opening = take(stdin)
     install(opening["modules"])
-    sys.modules["steelyard.toolbox.hosted.helper"].main(stdin, opening, install)
+    sys.modules["steelyard.toolbox.hosted.serve"].main(stdin, opening, install)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def opened(path: str, flags: int, files: list[int]) -> int:
 
 
 def write_new(path: str, data: bytes, mode: int) -> None:
+    """Writes a file that is not there yet: on the disk, with its permissions, when this returns."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         write_all(fd, data)
@@ -60,12 +61,14 @@ def write_new(path: str, data: bytes, mode: int) -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
+    """Writes all of it, however often the system has to be asked."""
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
 
 
 def unlinked(path: str) -> None:
+    """Makes sure that no file or link is there."""
     try:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -73,6 +76,7 @@ def unlinked(path: str) -> None:
 
 
 def sync_folder(folder: str) -> None:
+    """Has the names in a folder on the disk."""
     fd = os.open(folder or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

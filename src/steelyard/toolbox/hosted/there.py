@@ -55,6 +55,7 @@ class There(Here):
 
     @property
     def work(self) -> str:
+        """By `mkdir`."""
         with self.alone():
             for folder in (self._place.base, self._place.work):
                 self._sh(scripts.OWN, folder)
@@ -85,6 +86,7 @@ class There(Here):
         stdout_file: str | None = None,
         handed: bytes | None = None,
     ) -> Ran:
+        """As the command itself; what is handed is a file of the run's folder meanwhile."""
         self.look()
         _check(argv)
         if handed is not None:
@@ -117,6 +119,7 @@ class There(Here):
         most: int = 1_000_000,
         handed: bytes | None = None,
     ) -> tuple[Ran, Ran]:
+        """By one shell, in which each word is quoted."""
         _check(argv_from)
         _check(argv_to)
         first, second = (" ".join(quote(each) for each in argv) for argv in (argv_from, argv_to))
@@ -129,15 +132,19 @@ class There(Here):
     # Files
 
     def part(self, path: str, at: int, most: int) -> bytes:
+        """By `tail` and `head`."""
         return self._sh(scripts.PART, path, str(at), str(most), most=most).out
 
     def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """By `mktemp`, `cat` and `mv`; its length is compared before it gets its name."""
         self._sh(scripts.WRITE, path, f"{mode:o}", str(len(data)), stdin=data)
 
     def put(self, path: str, at: int, data: bytes) -> None:
+        """By `truncate` and `cat`."""
         self._sh(scripts.PUT, path, str(at), str(at + len(data)), stdin=data)
 
     def stat(self, path: str) -> Seen | None:
+        """By `stat`."""
         try:
             return _stated(self._sh('exec stat -c "$2" -- "$1"', path, scripts.STAT).out)
         except Failed as failed:
@@ -146,10 +153,12 @@ class There(Here):
             raise
 
     def list(self, path: str) -> list[str]:
+        """By `find`."""
         found = self._sh('exec find "$1/." -mindepth 1 -maxdepth 1 -print0', path, most=MOST).out
         return sorted(_text(each)[len(path) + 3 :] for each in found.split(b"\0") if each)
 
     def walk(self, path: str, most: int = 2_000_000) -> Iterator[tuple[str, Seen]]:
+        """By `find`; what it cannot read is told."""
         self._sh('[ -d "$1" ] || exec find "$1/." -maxdepth 0', path)
         ran = self._command(Command(["/bin/sh", "-c", scripts.WALK, "sh", path], timeout=1800.0, most=MOST))
         for line in ran.err.splitlines()[:1000]:
@@ -161,18 +170,23 @@ class There(Here):
         return iter(sorted(found, key=lambda each: each[0].split("/")))
 
     def real(self, path: str) -> str:
+        """By `readlink`."""
         return _text(self._sh(scripts.REAL, path).out[:-1])
 
     def link_to(self, path: str) -> str:
+        """By `readlink`."""
         return _text(self._sh('[ -e "$1" ] || [ -L "$1" ] || exec stat -- "$1"; exec readlink -n -- "$1"', path).out)
 
     def make_folder(self, path: str, mode: int = 0o755) -> None:
+        """By `mkdir`."""
         self._sh(scripts.MAKE_FOLDER, path, f"{mode:o}")
 
     def chmod(self, path: str, mode: int) -> None:
+        """By `chmod`."""
         self._sh(scripts.CHMOD, path, f"{mode:o}")
 
     def rename(self, a: str, b: str) -> None:
+        """By `mv`: what comes there in the very moment before is not seen."""
         try:
             self._sh(scripts.RENAME, a, b)
         except Failed as failed:
@@ -181,27 +195,33 @@ class There(Here):
             raise
 
     def exchange(self, a: str, b: str) -> None:
+        """By `mv --exchange`, else by three."""
         if self._sh(scripts.EXCHANGE, a, b).status == 90:
             self.tell("warning", f"{shown(a)} cannot be exchanged in one instant here: it took three renames")
 
     def remove(self, path: str) -> None:
+        """By `rm`."""
         self._sh(scripts.REMOVE, path)
 
     def remove_tree(self, path: str) -> None:
+        """By `rm`, once it is known that nothing is mounted there."""
         above, _, own = path.rstrip("/").rpartition("/")
         whole = (self.real(above or "/") if self.stat(above or "/") else above).rstrip("/") + "/" + own
         names.no_mount(whole, self.mounts())
         self._sh(scripts.REMOVE_TREE, path)
 
     def copy_tree(self, src: str, dst: str) -> None:
+        """By `cp`."""
         self._sh(scripts.COPY, src, dst)
 
     def digests(self, folder: str, names: Iterable[str]) -> dict[str, str]:
+        """By `sha256sum`."""
         listed = b"".join(_bytes(each) + b"\0" for each in names)
         ran = self._sh(scripts.DIGESTS, folder, stdin=listed, most=MOST, timeout=1800.0) if listed else None
         return dict(_digest(line) for line in ran.out.split(b"\n") if line) if ran else {}
 
     def disk(self, path: str) -> tuple[int, int]:
+        """By `df`."""
         found = re.search(rb"\s(\d+)\s+\d+\s+(\d+)\s+\d+%", self._sh('exec df -P -k -- "$1"', path).out)
         if found is None:
             raise Failed("bad_output", f"The host does not say how much room {shown(path)} has")
@@ -215,6 +235,7 @@ class There(Here):
         timeout: float = 10.0,
         most: int = 200_000,
     ) -> tuple[int, dict[str, str], bytes]:
+        """By `curl`."""
         argv = ["curl", "-q", "-sS", "-i", "-k", "--noproxy", "*", "--http1.1", "--max-time", str(timeout)]
         argv += ["--connect-to", f"::{to[0]}:{to[1]}"] if to else []
         for name, value in {"User-Agent": "Steelyard", **(headers or {})}.items():

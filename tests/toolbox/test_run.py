@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from engine import Engine
 
+from steelyard.adapters.local import LocalReach
 from steelyard.toolbox.acts import RunRefused
 from steelyard.toolbox.erasing import erase
-from steelyard.toolbox.model import RunId
+from steelyard.toolbox.model import Host, RunId
+from steelyard.toolbox.reach import Errand, HostError, Reached
 from steelyard.toolbox.states import State
 
 
@@ -196,3 +201,31 @@ async def until_at_step(engine: Engine, run: RunId, step: int) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the step was never begun")
+
+
+class Busy:
+    """A site that somebody holds for a while, as what a killed worker left behind does."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    @asynccontextmanager
+    async def open(self, host: Host, errand: Errand) -> AsyncIterator[Reached]:
+        if errand.hold and self.left > 0:
+            self.left -= 1
+            raise HostError("busy", "another run holds the site", permanent=False)
+        async with LocalReach().open(host, errand) as reached:
+            yield reached
+
+
+@pytest.mark.parametrize(("times", "state"), [(2, State.DONE), (3, State.FAILED)])
+async def test_a_site_that_is_held_is_waited_for_and_then_left_alone(engine: Engine, times: int, state: State) -> None:
+    seen = await engine.planned("set_motto", text="new")
+    await engine.acts.confirm(engine.here, seen.run, seen.plan_digest)
+    busy = Busy(times)
+    engine.ground = replace(engine.ground, ways=lambda _: busy)
+    await engine.work(seen.run)
+    after = await engine.run(seen.run)
+    assert after.state is state
+    assert engine.motto() == ("new" if state is State.DONE else "old")
+    assert not [step for step in after.steps if step.intent_at] or state is State.DONE

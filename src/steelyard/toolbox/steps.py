@@ -24,8 +24,8 @@ from steelyard.toolbox.saying import Saying
 from steelyard.toolbox.store import RUNS_CHANNEL, Receipt, Run, SaidLine
 from steelyard.web.said import N_, Said
 
-LOST: Final = frozenset({"unreachable", "lost"})
-"""Codes of what a host may recover from: it is reached again."""
+LOST: Final = frozenset({"unreachable", "lost", "busy"})
+"""Codes of what passes: the host is reached again. A worker that was killed may leave its site busy for a moment."""
 _ASKED_AGAIN: Final = 0.2
 """Seconds between two tries of a check."""
 

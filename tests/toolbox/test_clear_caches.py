@@ -85,6 +85,7 @@ def test_folders_that_are_links_stay_and_are_named(carrying: Carrying, wordpress
     (wordpress.content / "cache/wp-rocket").symlink_to(shared)
     _, plan = to_clear(carrying, wordpress, php=False)
     assert str(wordpress.content / "cache/wp-rocket") in str(plan.warnings)
+    assert step(plan, "clear_folders").says.values["paths"] == str(wordpress.content / "cache/min")
     carrying.carry_out(plan)
     assert (shared / "index.html").exists()
     assert not list((wordpress.content / "cache/min").iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.setup import services_held
 from tests.toolbox.carrying import Carrying, VerbFailed, asked_for, hints_of
 
 from steelyard.demo.hosting import Hosting, Site
@@ -224,3 +226,35 @@ def test_a_package_is_planned_with_all_that_comes_with_it(carrying: Carrying, wo
     with pytest.raises(Refused) as refused:
         RUNBOOK.plan(asked, facts)
     assert refused.value.code == "no_package"
+
+
+@pytest.mark.slow
+def test_a_package_of_the_distribution_is_really_installed(wordpress: Site, hosting: Hosting) -> None:
+    """Debian's own PHP on this machine, of which the hosting's is made, gets a small package and loses it again."""
+    if os.geteuid() != 0 or shutil.which("phpenmod") is None or Path("/usr/lib/php/20220829/soap.so").exists():
+        pytest.skip("only root installs packages, and only one that is not there")
+    hints = {
+        "php": "/usr/bin/php8.2",
+        "fpm_pools": str(hosting.folder / "none"),
+        "http_to": hints_of(hosting)["http_to"],
+    }
+    carrying = Carrying(hosting)
+    asked = asked_for(wordpress, hints, {"extension": "soap"})
+    plan = carrying.plan(RUNBOOK, asked)
+    assert [step.name for step in plan.steps] == ["install_package"]
+    carrying.carry_out(plan)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        with services_held():
+            for argv in carrying.by_root:
+                subprocess.run(argv, check=True, capture_output=True, env=environment, timeout=300)
+        assert carrying.prove(plan) == []
+        carrying.by_root.clear()
+        carrying.undo(RUNBOOK, asked, plan)
+        assert carrying.by_root == [["/usr/sbin/phpdismod", "-v", "8.2", "-s", "cli", "soap"]]
+        for argv in carrying.by_root:
+            subprocess.run(argv, check=True, capture_output=True, timeout=60)
+        assert not carrying.do(php.loaded(asked.site, ["soap"]))["cli"]
+    finally:
+        carrying.stop()
+        subprocess.run(["apt-get", "purge", "-y", "php8.2-soap"], capture_output=True, env=environment, timeout=300)

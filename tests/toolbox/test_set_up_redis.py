@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.toolbox.carrying import Carrying, Killed, asked_for, hints_of
 
+import steelyard.toolbox.hosted
 from steelyard.demo.hosting import Hosting, Site
 from steelyard.toolbox.catalog.set_up_redis.runbook import RUNBOOK
 from steelyard.toolbox.model import Plan, Refused
 from steelyard.toolbox.runbook import Asked
 from steelyard.toolbox.tools import php, redis, wp
 
-VALUES = {"endpoint": "", "limit": 0, "policy": "allkeys-lru"}
-TOKEN = "0a1b2c3d"
+VALUES = {"endpoint": "", "dropin": "own", "limit": 0, "policy": "allkeys-lru"}
+DROP_IN = Path(steelyard.toolbox.hosted.__file__).parent / "php/object-cache.php"
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +269,33 @@ def test_what_is_in_the_way_is_said_before_anything_is_done(
     with pytest.raises(Refused) as refused:
         RUNBOOK.plan(asked, facts)
     assert refused.value.code == code
+
+
+def test_the_drop_in_of_the_operator_s_plugin(carrying: Carrying, wordpress: Site) -> None:
+    ours = (
+        DROP_IN.read_text("utf-8").replace("Steelyard object cache", "Their object cache").replace("'proof'", "'none'")
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr("redis-cache/tests/deep/object-cache.php", "<?php // another")
+        opened.writestr("redis-cache/includes/object-cache.php", ours)
+    path = wordpress.home / "plugin.zip"
+    path.write_bytes(packed.getvalue())
+    plugin = {"archive": str(path), "sha256": hashlib.sha256(packed.getvalue()).hexdigest()}
+    as_it_was = before(wordpress)
+    values = {**VALUES, "dropin": "plugin"}
+    asked = asked_for(wordpress, {**hints_of(wordpress.hosting), "redis_plugin": plugin}, values)
+    plan = carrying.plan(RUNBOOK, asked)
+    carrying.carry_out(plan)
+    assert carrying.prove(plan) == []
+    assert (wordpress.content / "object-cache.php").read_text("utf-8") == ours
+    carrying.undo(RUNBOOK, asked, plan)
+    assert before(wordpress) == as_it_was
+    for hints, code in (({**plugin, "sha256": "0" * 64}, "wrong_hash"), (None, "no_plugin")):
+        told = {**hints_of(wordpress.hosting), **({"redis_plugin": hints} if hints else {})}
+        with pytest.raises(Refused) as refused:
+            carrying.plan(RUNBOOK, asked_for(wordpress, told, values))
+        assert refused.value.code == code
 
 
 def test_one_site_is_flushed_and_no_other(carrying: Carrying, wordpress: Site) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +20,13 @@ _MOST = 5_000_000
 
 
 def look(here: Here, args: dict[str, Any]) -> Any:
-    """`dropin.look`: {docroot, php?, token?} -> what lies where WordPress looks for its object cache.
+    """`dropin.look`: {docroot, php?, token?, plugin?} -> what lies where WordPress looks for its object cache.
 
     Answers `path`, `kind` (none, file, link, folder, other), `ours` (whether it is our own, as it ships), `name` (of
     the plugin that it says to be), `size`; `config` (the real path of wp-config.php), `mine` (whether the account may
     change both), and with `token` how far that run can be put back: `left`: `{"dropin": state, "config": state}`, see
-    kept.py. Without a WordPress, `{"missing": reason}`.
+    kept.py; with `plugin` (an archive, see `dropin.put`) `plugin`: `{"name", "bytes"}`, or `missing` and `message`.
+    Without a WordPress, `{"missing": reason}`.
     """
     site = wordpress.read(here, args)
     if "missing" in site:
@@ -42,7 +46,34 @@ def look(here: Here, args: dict[str, Any]) -> Any:
         "config": config,
         "mine": writes and seen is not None and seen.owner == here.account,
         "left": _left(here, args["token"], path, config) if args.get("token") else {},
+        "plugin": _seen_in(here, args["plugin"]) if args.get("plugin") else {},
     }
+
+
+def _seen_in(here: Here, plugin: dict[str, str]) -> dict[str, Any]:
+    try:
+        source = _packed(here, plugin)
+    except Failed as failed:
+        return {"missing": failed.code, "message": failed.message}
+    name = _NAME.search(source[:4000].decode("utf-8", "replace"))
+    return {"name": name.group(1).strip() if name else "", "bytes": len(source)}
+
+
+def _packed(here: Here, plugin: dict[str, str]) -> bytes:
+    """The object-cache.php in a plugin's zip, which is what was pinned. Raises Failed `wrong_hash`, `no_dropin`."""
+    archive = here.read(plugin["archive"], most=50_000_000)
+    digest = hashlib.sha256(archive).hexdigest()
+    if digest != plugin["sha256"]:
+        raise Failed("wrong_hash", f"{shown(plugin['archive'])} is not what was pinned: its SHA-256 is {digest}")
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            names = [each for each in opened.infolist() if each.filename.rpartition("/")[2] == "object-cache.php"]
+            found = min(names, key=lambda each: each.filename.count("/"), default=None)
+            if found is not None and found.file_size < _MOST:
+                return opened.read(found)
+    except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
+        raise Failed("no_dropin", f"{shown(plugin['archive'])} cannot be read: {error}") from error
+    raise Failed("no_dropin", f"{shown(plugin['archive'])} holds no object-cache.php: give the plugin's zip")
 
 
 def _left(here: Here, token: str, path: str, config: str) -> dict[str, str]:
@@ -91,8 +122,11 @@ def unconfigure(here: Here, args: dict[str, Any]) -> Any:
 
 
 def put(here: Here, args: dict[str, Any]) -> Any:
-    """`dropin.put`: {path, token} -> {changed}. Our object-cache.php; what was there is kept first."""
-    source = here.resource(SOURCE)
+    """`dropin.put`: {path, token, plugin?} -> {changed}. Our object-cache.php; what was there is kept first.
+
+    `plugin`: instead, that of a plugin's zip on the host: its path as `archive`, with `sha256`.
+    """
+    source = _packed(here, args["plugin"]) if args.get("plugin") else here.resource(SOURCE)
     found = here.stat(args["path"])
     if found is not None and found.kind == "file" and here.read(args["path"], most=_MOST) == source:
         return {"changed": False}

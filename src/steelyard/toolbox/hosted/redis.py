@@ -143,22 +143,27 @@ def _own_connection(here: Here, args: dict[str, Any]) -> Generator[Redis]:
 
 
 def prove(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.prove`: {at, prefix, url, to?, secret} -> {status, keys, hit, hits, by}. Asks the site for a page and sees
-    the cache hit: our drop-in tells by a key of its own, asked for by `secret`, how many values Redis gave to that very
-    request, and `by` which PHP ("fpm-fcgi"). `keys`: whether the site's keys are there."""
+    """`redis.prove`: {at, prefix, url, to?, secret, ours} -> {status, keys, hit, hits, by}. Sees a page hit the cache.
+
+    Our drop-in tells by a key of its own, asked for by `secret`, how many values Redis gave to that very request, and
+    `by` which PHP ("fpm-fcgi"). Of another's (not `ours`) the server's hits are counted. `keys`: whether the site's are
+    there.
+    """
     prefix, to = _checked(args["prefix"]), tuple(args["to"]) if args.get("to") else None
     proof = f"{prefix}proof:{args['secret']}"
     with connected(here, args["at"]) as redis:
         here.http(args["url"], to)  # fills the cache, and begins its generation
         redis.call("HSET", f"{prefix}gen", "proof", args["secret"])
         try:
+            before = int(redis.info("stats").get("keyspace_hits", 0))
             status = here.http(args["url"], to)[0]
             told = redis.call("GET", proof)
+            more = int(redis.info("stats").get("keyspace_hits", 0)) - before
         finally:
             redis.tell([["HDEL", f"{prefix}gen", "proof"], ["DEL", proof]])
         keys = any(key != f"{prefix}gen".encode() for batch in redis.names(prefix) for key in batch)
     said: Any = json.loads(told or b"{}")
-    hits = int(said.get("hits", 0))
+    hits = int(said.get("hits", 0)) if args["ours"] else more
     return {"status": status, "keys": keys, "hit": keys and hits > 0, "hits": hits, "by": str(said.get("sapi", ""))}
 
 

@@ -81,9 +81,9 @@ def _place(site: Site, constants: Mapping[str, Json]) -> dict[str, Json]:
     return at(site, f"{constants.get('WP_REDIS_HOST', LOCAL['host'])}:{constants.get('WP_REDIS_PORT', LOCAL['port'])}")
 
 
-def make_user(place: Mapping[str, Json], name: str, secret: Secret) -> Action:
-    """Makes or renews the site's user, who may touch its keys alone."""
-    args: dict[str, Json] = {"at": place, "name": name, "prefix": f"{name}:", "secret": secret}
+def make_user(place: Mapping[str, Json], name: str, secret: Secret, *, plugin: bool = False) -> Action:
+    """Makes or renews the site's user, who may touch its keys alone. `plugin`: for a plugin's drop-in, not for ours."""
+    args: dict[str, Json] = {"at": place, "name": name, "prefix": f"{name}:", "secret": secret, "plugin": plugin}
     return Action("redis.make_user", args, By.SUPPORT)
 
 
@@ -98,17 +98,22 @@ def limit(place: Mapping[str, Json], most: int, policy: str, unless: list[Json] 
     return Action("redis.limit", args | ({"unless": unless} if unless else {}), By.SUPPORT)
 
 
-def prove(site: Site, place: Mapping[str, Json], name: str, url: str) -> Action:
+def prove(site: Site, place: Mapping[str, Json], name: str, url: str, *, ours: bool = True) -> Action:
     """Asks the site for `url` and sees it answered from Redis: `{"status", "keys", "hit"}`."""
     args: dict[str, Json] = {"at": place, "prefix": f"{name}:", "url": url, "secret": Secret("proof", 16)}
+    args["ours"] = ours
     to: dict[str, Json] = {"to": site.hints["http_to"]} if site.hints.get("http_to") else {}
     return Action("redis.prove", args | to, By.SUPPORT)
 
 
-def look(site: Site, token: Token | None = None) -> Read:
-    """Reads what lies where WordPress looks for its object cache, into `dropin`; with `token`, what that run left."""
+def look(site: Site, token: Token | None = None, *, plugin: bool = False) -> Read:
+    """Reads what lies where WordPress looks for its object cache, into `dropin`; with `token`, what that run left.
+
+    `plugin`: also what the archive of the hint `redis_plugin` holds.
+    """
     args: dict[str, Json] = {"docroot": site.docroot, "php": str(site.hints.get("php", ""))}
-    return Read("dropin", Action("dropin.look", args | ({"token": token} if token else {})))
+    packed: dict[str, Json] = {"plugin": site.hints["redis_plugin"]} if plugin else {}
+    return Read("dropin", Action("dropin.look", args | packed | ({"token": token} if token else {})))
 
 
 def configure(config: str, token: Token, constants: Mapping[str, Json], php: str) -> Action:
@@ -121,9 +126,9 @@ def unconfigure(config: str, token: Token) -> Action:
     return Action("dropin.unconfigure", {"config": config, "token": token})
 
 
-def put_dropin(path: str, token: Token) -> Action:
-    """Puts our object-cache.php in; what was there is kept."""
-    return Action("dropin.put", {"path": path, "token": token})
+def put_dropin(path: str, token: Token, plugin: Json = None) -> Action:
+    """Puts our object-cache.php in, or that of a plugin's archive; what was there is kept."""
+    return Action("dropin.put", {"path": path, "token": token} | ({"plugin": plugin} if plugin else {}))
 
 
 def take_dropin(path: str, token: Token) -> Action:

@@ -19,15 +19,27 @@ PASSWORD = Secret("redis_user")
 
 def reads(asked: Asked) -> tuple[Read, ...]:
     site = asked.site
-    return wp.read(site), php.read(site), redis.read(site, _endpoint(asked)), redis.look(site)
+    return (
+        wp.read(site),
+        php.read(site),
+        redis.read(site, _endpoint(asked)),
+        redis.look(site, plugin=bool(_plugin(asked))),
+    )
 
 
 def plan(asked: Asked, facts: Facts) -> Plan:
     _refuse(facts)
+    _refuse_plugin(asked, facts)
     found, dropin = facts["redis"], facts["dropin"]
     name, place = _name(asked, facts), redis.at(asked.site, _endpoint(asked))
     constants, known = _constants(place, name), found["known"].get(name, {"user": False, "keys": 0})
-    if known["user"] and dropin["ours"] and _are_set(facts, constants) and not _limit(asked, facts):
+    if (
+        known["user"]
+        and dropin["ours"]
+        and not _plugin(asked)
+        and _are_set(facts, constants)
+        and not _limit(asked, facts)
+    ):
         already = Said(
             N_("Redis keeps the object cache of this site already: %(count)s keys."), {"count": known["keys"]}
         )
@@ -35,7 +47,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     url = f"{facts['wordpress']['url'].rstrip('/')}/?steelyard={asked.token}"
     hit = Check(
         Said(N_("A page is answered from Redis, from keys of the site's own")),
-        redis.prove(asked.site, place, name, url),
+        redis.prove(asked.site, place, name, url, ours=not _plugin(asked)),
         {"status": LETS_IN, "keys": True, "hit": True},
         tries=25,
     )
@@ -73,6 +85,20 @@ def erase(left: Left) -> tuple[Action, ...]:
 
 def _endpoint(asked: Asked) -> str:
     return str(asked.values["endpoint"])
+
+
+def _plugin(asked: Asked) -> Json:
+    """The archive of a plugin whose drop-in was chosen; None for our own."""
+    return asked.site.hints.get("redis_plugin") if asked.values["dropin"] == "plugin" else None
+
+
+def _refuse_plugin(asked: Asked, facts: Facts) -> None:
+    if asked.values["dropin"] == "plugin" and not _plugin(asked):
+        says = N_("No archive of a plugin is known: put its zip on the host, then name it in the hint “redis_plugin”.")
+        raise Refused("no_plugin", Said(says))
+    if "missing" in facts["dropin"]["plugin"]:
+        says = N_("The plugin's archive cannot be used: %(why)s")
+        raise Refused(facts["dropin"]["plugin"]["missing"], Said(says, {"why": facts["dropin"]["plugin"]["message"]}))
 
 
 def _name(asked: Asked, facts: Facts) -> str:
@@ -132,7 +158,7 @@ def _steps(asked: Asked, facts: Facts, place: dict[str, Json], constants: dict[s
         "make_user",
         Said(N_("Make a user for this site in Redis")),
         Said(N_("%(name)s, who may read and write keys that begin with %(name)s: and no others"), {"name": name}),
-        (redis.make_user(place, name, PASSWORD),),
+        (redis.make_user(place, name, PASSWORD, plugin=bool(_plugin(asked))),),
         touches=False,
     )
     if wanted := _limit(asked, facts):
@@ -152,7 +178,7 @@ def _steps(asked: Asked, facts: Facts, place: dict[str, Json], constants: dict[s
         "put_dropin",
         Said(N_("Put the drop-in in")),
         Said(N_("%(path)s"), {"path": path}),
-        (redis.put_dropin(path, asked.token), *_forget(facts, path)),
+        (redis.put_dropin(path, asked.token, _plugin(asked)), *_forget(facts, path)),
     )
 
 
@@ -219,6 +245,8 @@ def _warnings(asked: Asked, facts: Facts) -> Iterator[Said]:
     if dropin["kind"] != "none" and not dropin["ours"]:
         says = N_("%(path)s of “%(name)s” is there already and gives way. The undo puts it back.")
         yield Said(says, {"path": dropin["path"], "name": dropin["name"] or "?"})
+    if _plugin(asked):
+        yield Said(N_("A plugin's flush lists keys: its user can see the names of all sites' keys in this Redis."))
     if not limit:
         yield Said(N_("Redis has no memory limit: it can take all memory of its host. Choose one below."))
     elif policy == "noeviction":
@@ -250,6 +278,13 @@ RUNBOOK = Runbook(
             help=N_("Such as 10.0.0.5:6379 or /run/redis/redis.sock. Empty: the one of the site's host."),
             pattern=r"(|/[!-~]{1,100}|[A-Za-z0-9.\[\]:-]{1,200}:[0-9]{1,5})",
             refusal=N_("A server is written as address:port, or as the path of a socket."),
+        ),
+        Parameter(
+            "dropin",
+            N_("Drop-in"),
+            "choice",
+            help=N_("A plugin's comes from the archive that the operator put on the host."),
+            choices=(Choice("own", N_("Steelyard's own")), Choice("plugin", N_("of the operator's plugin"))),
         ),
         Parameter(
             "limit",

@@ -38,7 +38,7 @@ def sudo(here: Here, args: dict[str, Any]) -> Any:
     """
     tries = [(str(each["user"]), list(each["argv"])) for each in args["tries"]]
     try:
-        there = here.run(["sudo", "-n", "-V"]).status == 0
+        there = here.run(["sudo", "-V"]).status == 0
     except Failed:
         there = False
     if not there:

@@ -55,8 +55,9 @@ def read(here: Here, args: dict[str, Any]) -> Any:
     `zts`, `arch`, `extension_dir`,
     `ini` and `settings` (the folders of .ini files and the php.ini of `cli` and `fpm`), `extensions` (in small letters,
     of `cli` and `fpm`), `writes` (whether this account may write to these folders), `validate` (whether changed PHP
-    files are noticed), `fpm`: None without one, else `pool`, `socket`, `unit`, `asked` ("running", or "settings" where
-    its socket is closed to the account), `reload` and `check` (`argv` and who does it). Raises Failed `missing`.
+    files are noticed), `fpm`: None without one, else `pool`, `version`, `socket`, `unit`, `asked` ("running", or
+    "settings" where its socket is closed to the account), `reload` and `check` (`argv` and who does it). Raises Failed
+    `missing`.
     """
     hints: dict[str, Any] = args.get("hints") or {}
     pool = pool_of(here, args["docroot"], args["account"], hints)
@@ -216,6 +217,7 @@ def _way_to(pool: Pool, told: dict[str, Any], version: str, hints: dict[str, Any
     unit = f"php{version}-fpm"
     return {
         "pool": pool.name,
+        "version": _short(told["version"]) if told["asked"] == "running" else pool.version or version,
         "socket": pool.listen,
         "unit": unit,
         "asked": told["asked"],

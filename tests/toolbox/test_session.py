@@ -340,3 +340,34 @@ async def test_a_host_that_never_answers_is_left(hostile: Any, monkeypatch: pyte
             await reached.call(Action("run", {"argv": ["id"]}, timeout=0.5), quiet)
     assert failed.value.code == "lost"
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.slow
+async def test_a_helper_whose_worker_falls_silent_ends_all_and_itself(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steelyard.toolbox.helped.STILL_THERE", 1000.0)
+    async with reaching(site, hold=True) as reached:
+        began = time.monotonic()
+        with pytest.raises(HostError) as failed:
+            await reached.call(sh("sleep 72.5", timeout=60.0), quiet)
+        assert failed.value.code in ("lost", "ended")
+        assert 14 < time.monotonic() - began < 24
+        assert not await _runs("sleep 72.5")
+    async with reaching(site, hold=True):
+        pass
+
+
+@pytest.mark.slow
+async def test_a_helper_that_can_do_nothing_any_more_is_ended_by_the_system(site: Any) -> None:
+    """Stopped, it hears no cancelling: the worker gives it up, and the lock ends with it once it goes on."""
+    async with reaching(site, hold=True) as reached:
+        helper = int((await reached.call(sh("ps -o ppid= -p $$"), quiet))["out"])
+        os.kill(helper, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(HostError) as failed:
+            await reached.call(Action("run", {"argv": ["true"]}, timeout=0.5), quiet)
+        assert failed.value.code == "lost"
+        assert time.monotonic() - began < 15
+    async with reaching(site, hold=True):
+        pass

@@ -151,7 +151,7 @@ class SshWay:
 
     async def start(self, argv: Sequence[str], become: str = "") -> _Program:
         """See way.Way."""
-        line = ["sudo", "-n", "-u", become, "--", *argv] if become else argv
+        line = ["/usr/bin/sudo", "-n", "-u", become, "--", *argv] if become else argv
         command: Any = ("exec " + " ".join(shlex.quote(each) for each in line)).encode("utf-8", "surrogateescape")
         try:
             process = await self._connection.create_process(command, encoding=None, request_pty=False)

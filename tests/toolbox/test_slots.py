@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,18 +18,20 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
-from reaching import Keys, host_of, login_of
+from reaching import ACCOUNT, Keys, host_of, login_of
 
 from steelyard.adapters.ssh import SshReach
 from steelyard.config import Settings
 from steelyard.demo.hosting import Hosting
 from steelyard.kit.errors import SlotError
+from steelyard.kit.ids import WorkspaceId
 from steelyard.operations import core_slots
 from steelyard.operations.core_slots import Pins
 from steelyard.store.database import Database
 from steelyard.toolbox import slots_archive, slots_keys
 from steelyard.toolbox.model import Token
 from steelyard.toolbox.reach import Errand, HostError
+from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
 from steelyard.toolbox.slots import manifest, offered, read_slots, read_trusted, sign, trusted
 from steelyard.toolbox.slots_bring import bring
 
@@ -241,3 +245,35 @@ async def test_fetching_proves_what_came(settings: Settings, wordpress_org: str,
     with pytest.raises(SlotError, match="cannot be fetched"):
         await core_slots.fetch(settings, "7.1.2", "fr_FR", lambda _: None)
     assert await core_slots.listed(settings) == []
+
+
+async def test_copies_to_hosts_and_beside_sites(
+    settings: Settings,
+    database: Database,
+    hosting: Hosting,
+    keys: Path,
+    make_workspace: Callable[..., Awaitable[WorkspaceId]],
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(keys, settings.keys)
+    core_slots.key(settings)
+    await make_workspace()
+    with pytest.raises(SlotError, match="core add"):
+        await core_slots.copy(settings, None, (), (), lambda _: None)
+    await core_slots.add(settings, hosting.template.wordpress.archive, Pins(), lambda _: None)
+    docroot = tmp_path / "site/htdocs"
+    (docroot / "wp-includes").mkdir(parents=True)
+    (docroot / "wp-load.php").write_text("<?php")
+    hints, now = {"slots": str(tmp_path / "slots")}, datetime.now(UTC)
+    workspace = WorkspaceId("eu1.a86dr8yl")
+    async with database.transaction(workspace) as conn:
+        host = await add_host(conn, workspace, NewHost("here", "local", ACCOUNT, local=True, hints=hints), now)
+        new = NewSite("a.example", host, str(docroot), ACCOUNT, "http://a.example", "")
+        await add_site(conn, workspace, new, now)
+    said: list[str] = []
+    done = await core_slots.copy(settings, None, ["here"], (), said.append)
+    assert [(each.host, each.brought, each.failed) for each in done] == [("here", True, "")]
+    done = await core_slots.copy(settings, None, (), ["a.example"], said.append)
+    assert [(each.brought, each.spares, each.failed) for each in done] == [(False, 1, "")]
+    spare = next((tmp_path / "site").glob(".steelyard-spare-*"))
+    assert len([each for each in (spare / "files").rglob("*") if each.is_file()]) == 3782

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -98,6 +99,8 @@ async def ground(app_url: str, keys: Path, database: Database, make_workspace: M
     yield Ground(Settings(cell="eu1", database_url=SecretStr(app_url), keys=keys), database, workspace, hosting)
     hosting.sshd.authorized_keys.write_bytes(before[0])
     hosting.sshd.authorities.write_bytes(before[1])
+    if HAS_HOME:
+        shutil.rmtree(authorized(hosting).parent)
 
 
 async def test_a_hosts_key_is_read_compared_and_pinned(ground: Ground) -> None:

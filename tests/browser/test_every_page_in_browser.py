@@ -14,16 +14,21 @@ from typing import Any, cast
 import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Response
+from psycopg.types.json import Jsonb
 
 from conftest import ROOT, Served
 from desk_seed import NOW, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.main import ROOMS, Site, console_routes
 from steelyard.people.links import make_link
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 from steelyard.toolbox.checks import Finding, stored
+from steelyard.toolbox.model import RunId
 from steelyard.toolbox.registry import add_host, add_site, write_checked
 from steelyard.toolbox.registry_rows import NewHost, NewSite
+from steelyard.toolbox.scanning.findings import keep_findings
+from steelyard.toolbox.scanning.model import Finding as Found
+from steelyard.toolbox.scanning.model import Kind, Severity, own
 from steelyard.web.pages import Pages
 from steelyard.web.said import N_, Said
 from steelyard.web.static import read_static
@@ -46,6 +51,7 @@ PARAMETERS = {
     "site": "1",
     "host": "1",
     "slug": "set-up-redis",
+    "run": "1",
 }
 """What stands for a parameter in an address. A page with another one has to be added here."""
 NO_PAGES = (".json", ".csv", ".md", ".zip", "/live", "/styleguide/log")
@@ -90,7 +96,38 @@ async def a_site(database: Database, workspace: WorkspaceId) -> None:
         host = await add_host(conn, workspace, NewHost("web1", "web1.example", "support", local=True), NOW)
         site = NewSite("shop.example", host, "/srv/shop", "shop", "https://shop.example", "vip")
         facts = {"version": "7.1.1", "prefix": "wp_", "database": "shop"}
-        await write_checked(conn, await add_site(conn, workspace, site, NOW), stored([missing], wordpress=facts), NOW)
+        added = await add_site(conn, workspace, site, NOW)
+        await write_checked(conn, added, stored([missing], wordpress=facts), NOW)
+        await a_scan(conn, workspace, added)
+
+
+async def a_scan(conn: Connection, workspace: WorkspaceId, site: int) -> None:
+    """A scan of the site that found files with long names and much in them."""
+    report = {
+        "compared": {"manifests": ["WordPress 7.1.1 en_US"], "without": ["akismet 5.5"], "known": 3700, "changed": 1,
+                     "missing": 0, "added": 0, "took_ms": 300},
+        "searched": {"unchanged": 4, "read": 12, "bytes": 120000, "looked_through": 90, "links": 1, "seen": 3806,
+                     "skipped": [["/srv/shop/" + "x" * 300, "cut"]], "skipped_count": 1, "lacking": ["calls"],
+                     "took_ms": 900, "packs": [["steelyard", "Apache-2.0"]]},
+        "findings": {"malicious": 1, "suspicious": 0, "odd": 1},
+    }  # fmt: skip
+    cursor = await conn.execute(
+        "INSERT INTO run (workspace, token, runbook, digest, risk, site, params, state, minutes, asked_at, ended_at,"
+        " report) VALUES (%s, '0a1b2c3d', 'scan_malware', '', 'reads', %s, '{}', 'done', 20, %s, %s, %s) RETURNING run",
+        [workspace, site, NOW, NOW, Jsonb(report)],
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    found = (
+        Found(
+            Kind.FILE,
+            "/srv/shop/" + "y" * 300 + ".php",
+            own(Severity.MALICIOUS, "eval_of_request", "z" * 900),
+            "a" * 64,
+        ),
+        Found(Kind.USER, "wp-backup", own(Severity.ODD, "administrator_out_of_place", "<b>3\nwp-backup")),
+    )
+    await keep_findings(conn, workspace, RunId(row[0]), list(Kind), found, NOW)
 
 
 @pytest.fixture

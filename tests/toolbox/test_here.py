@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,12 +47,12 @@ def told() -> list[Any]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A folder on the host."""
-    for each in (tmp_path, *list(tmp_path.parents)[:2]):
-        with contextlib.suppress(PermissionError):
-            each.chmod(0o777 if each == tmp_path else 0o755)
-    return tmp_path
+def ground(open_folder: Path) -> Iterator[Path]:
+    """A folder on the host, which the server's user may fill."""
+    folder = Path(tempfile.mkdtemp(prefix="ground-", dir=open_folder))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["here", "there"])

@@ -134,7 +134,8 @@ def test_files_become_pages_and_their_links_lead_to_pages() -> None:
         ("guide/ssl.html", CONFLUENCE),
         (
             "guide/fr/dns.md",
-            "# DNS\n\n[a](../Redis_98765.html) [b](</guide/ssl.html>) [c](gone.md)\n\n```\n[d](../Redis_98765.html)\n```\n",
+            "# DNS\n\n[a](../Redis_98765.html) [b](</guide/ssl.html>) [c](gone.md)\n\n"
+            "```\n[d](../Redis_98765.html)\n```\n",
         ),
         ("guide/deep/index.md", "# Deep\n[up](../ssl.html)"),
         ("mail.fr.md", "# Courrier"),
@@ -147,7 +148,8 @@ def test_files_become_pages_and_their_links_lead_to_pages() -> None:
         "mail.fr.md": ("mail", "fr", "new"),
     }
     assert "[Redis](redis.md#x)" in lines["guide/ssl.html"].text.body
-    assert lines["guide/fr/dns.md"].text.body == "[a](redis.md) [b](ssl.md) [c](gone.md)\n\n```\n[d](../Redis_98765.html)\n```"
+    linked = "[a](redis.md) [b](ssl.md) [c](gone.md)\n\n```\n[d](../Redis_98765.html)\n```"
+    assert lines["guide/fr/dns.md"].text.body == linked
     assert lines["guide/deep/index.md"].text.body == "[up](ssl.md)"
 
 

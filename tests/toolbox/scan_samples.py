@@ -102,7 +102,7 @@ ORDINARY = {
     "image.php": "<?php $data = base64_decode($encoded); file_put_contents($cache . '/thumb.png', $data);",
     "upload.php": "<?php check_admin_referer('up'); $m = wp_handle_upload($_FILES['f']); ?>"
     "<form enctype='multipart/form-data'><input type=file></form>",
-    "callback.php": "<?php $values = array_map('sanitize_text_field', $_POST['v']); call_user_func($callback, $values);",
+    "callback.php": "<?php $values = array_map('sanitize_text_field', $_POST['v']); call_user_func($f, $values);",
     "command.php": "<?php exec('convert ' . escapeshellarg($file), $out, $status);",
     "include.php": "<?php include_once __DIR__ . '/views/page.php'; echo includes_url('images/rss.png');",
     "users.php": "<?php if (current_user_can('create_users') && wp_verify_nonce($n)) {"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,8 +56,15 @@ def demo(data: Path, port: int, options: DemoOptions, ready: Callable[[str], Non
             port=port,
             open_to_loopback=True,
             log_level="warning",
+            **_own_runbooks(),
         )
         return run(_demo(settings, embedded.app_url, options, site, ready))
+
+
+def _own_runbooks() -> dict[str, Any]:
+    """The one setting that the demo takes over: a team looks at its own runbooks in it."""
+    own = os.environ.get("STEELYARD_RUNBOOKS")
+    return {"runbooks": Path(own).absolute()} if own else {}
 
 
 async def _demo(

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, cast
 
 from steelyard.kit.ids import PersonId
 from steelyard.toolbox.acting import Act
+from steelyard.toolbox.diagnosis import Told, told
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.rules import MayRun
 from steelyard.toolbox.runbook import Parameter, Runbook
@@ -133,6 +134,11 @@ class RunView(NamedTuple):
     def link_until(self) -> datetime:
         """Until when that link holds."""
         return datetime.fromtimestamp(float(self.run.report["private"]["until"]), UTC)
+
+    @property
+    def diagnosis(self) -> tuple[Told, ...]:
+        """What a diagnosis found so far, in words."""
+        return told(self.run.report)
 
     @property
     def saved_minutes(self) -> int:

@@ -19,6 +19,9 @@ from steelyard.toolbox.run_view import Pressing, RunView, drawn
 from steelyard.toolbox.runbooks_pages import RunbookPage, Shelf
 from steelyard.toolbox.runs_read import RUNS
 from steelyard.toolbox.runs_seen import BatchSeen, RunListed, RunSeen
+from steelyard.toolbox.scanning import words
+from steelyard.toolbox.scanning.model import Severity
+from steelyard.toolbox.scanning.report import Report, Shown
 from steelyard.toolbox.shelf import OnShelf
 from steelyard.toolbox.states import STATE_WORDS, State
 from steelyard.web.forms import Field, Filled, Input
@@ -112,3 +115,16 @@ def test_a_runbook_and_the_rules(seed: int) -> None:
     view: dict[str, Any] = {"groups": list(enumerate(groups)), "roles": roles, "risks": {}, "done": done}
     draw("toolbox/rules.html", random, form=a_form(form_of(groups), random), **view)
     assert Role.ADMINISTRATOR not in RUNNERS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_findings(seed: int) -> None:
+    random = Random(seed)
+    shown = some(Shown, random)
+    kinds: dict[str, Any] = {"kind": random.choice(list(words.KINDS)), "severity": random.choice(list(Severity))}
+    shown = shown._replace(finding=shown.finding._replace(**kinds))
+    groups = tuple((severity, (shown,)) for severity in Severity if random.random() < 0.7)
+    counts = dict.fromkeys(Severity, seed % 4)
+    report = some(Report, random)._replace(groups=groups, counts=counts)
+    more: dict[str, Any] = {"refusal": a_refusal(random), "wanted": frozenset({"1"}) if seed % 2 else frozenset()}
+    draw("toolbox/findings.html", random, view=report, title=HOSTILE, words=words, **more)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -20,7 +21,7 @@ class Refusal(str):
     """What Redis answers to a command that it refuses, such as `NOPERM ...`."""
 
 
-class Redis:
+class Redis(ABC):
     """A connection. `call` gives bytes, whole numbers, lists of them, None, or raises Failed `redis`."""
 
     def call(self, *words: str | bytes | int) -> Any:
@@ -30,9 +31,9 @@ class Redis:
             raise Failed("redis", f"Redis refuses {words[0]!s}: {answer}")
         return answer
 
+    @abstractmethod
     def tell(self, commands: Sequence[Sequence[str | bytes | int]]) -> list[Any]:
         """Several commands at a time; their answers, refusals among them."""
-        raise NotImplementedError
 
     def names(self, prefix: str) -> Generator[list[bytes]]:
         """The keys that begin with `prefix`, in batches, never all at a time; a key may come twice."""

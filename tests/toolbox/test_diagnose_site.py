@@ -152,6 +152,23 @@ def test_whatever_a_log_holds_it_is_counted(tail: bytes) -> None:
         judging.due_at(tail)
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+lines = st.fixed_dictionaries({
+    "what": st.sampled_from([*LABELS, "x"]), "state": st.sampled_from(["good", "look", "odd"]),
+    "says": st.sampled_from([*SENTENCES, "x"]), "value": json_values,
+})  # fmt: skip
+
+
+@given(json_values | st.fixed_dictionaries({"diagnosis": st.lists(lines | json_values, max_size=5) | json_values}))
+def test_whatever_a_report_holds_it_is_told_or_left_out(report: Any) -> None:
+    for each in told(report):
+        assert each.says.message % each.says.values
+
+
 def test_a_certificate_is_read_and_judged(carrying: Carrying, hosting: Hosting, wordpress: Site, tmp_path: Any) -> None:
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(

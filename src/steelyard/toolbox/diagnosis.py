@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple, cast
 
 from steelyard.toolbox.model import Json
@@ -92,12 +92,25 @@ class Told(NamedTuple):
 
 def told(report: Json) -> tuple[Told, ...]:
     """The lines of a run's report, what is bad first; none where it is no diagnosis. A site wrote what is in them."""
-    lines = cast("Mapping[str, Json]", report or {}).get("diagnosis") if isinstance(report, Mapping) else None
-    known = [_told(each) for each in cast("Sequence[Mapping[str, Json]]", lines or ()) if each["says"] in SENTENCES]
+    lines: Json = cast("Mapping[str, Json]", report).get("diagnosis") if isinstance(report, Mapping) else None
+    if not isinstance(lines, list):
+        return ()
+    known = [each for line in cast("list[Json]", lines) if (each := _told(line)) is not None]
     return tuple(sorted(known, key=lambda each: list(STATES).index(each.state)))
 
 
-def _told(line: Mapping[str, Json]) -> Told:
-    given = cast("Mapping[str, Json]", line["value"])
-    values = {name: Size(int(value)) if name in _BYTES else value for name, value in given.items()}
-    return Told(Said(LABELS[line["what"]]), line["state"], STATES[line["state"]], Said(SENTENCES[line["says"]], values))
+def _told(line: Json) -> Told | None:
+    """A line in words; None for what no diagnosis of ours says, as a report of a team's own runbook may hold."""
+    match line:
+        case {"what": str(what), "state": str(state), "says": str(says), "value": dict()}:
+            given = cast("Mapping[str, Json]", line["value"])
+        case _:
+            return None
+    if what not in LABELS or state not in STATES or says not in SENTENCES:
+        return None
+    try:
+        values = {name: Size(int(value)) if name in _BYTES else value for name, value in given.items()}
+        _ = SENTENCES[says] % values
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Told(Said(LABELS[what]), state, STATES[state], Said(SENTENCES[says], values))

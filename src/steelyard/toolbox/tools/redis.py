@@ -17,16 +17,24 @@ LOCAL = {"host": "127.0.0.1", "port": 6379}
 def at(site: Site, endpoint: str = "") -> dict[str, Json]:
     """Where Redis is, and who we are there: `endpoint` (`host:port` or a socket's path), else the hint, else port 6379.
 
-    The hint `redis` is `{"host", "port"}` or `{"socket"}`, with `admin` where its users need a password.
+    The hint `redis` is `{"host", "port"}` or `{"socket"}`, with `admin` where its users need a password. That password
+    is told to the hint's own server alone: who names another one could be its owner.
     """
     hint: Mapping[str, Json] = site.hints.get("redis") or {}
-    place: dict[str, Json] = {key: hint[key] for key in ("host", "port", "socket") if key in hint} or dict(LOCAL)
+    own = _hinted(site)
+    place = own
     if endpoint.startswith("/"):
         place = {"socket": endpoint}
     elif endpoint:
         host, _, port = endpoint.rpartition(":")
         place = {"host": host.strip("[]"), "port": int(port)}
-    return place | ({"user": hint["admin"], "password": ADMIN} if hint.get("admin") else {})
+    return place | ({"user": hint["admin"], "password": ADMIN} if hint.get("admin") and place == own else {})
+
+
+def _hinted(site: Site) -> dict[str, Json]:
+    """Where the operator says that Redis is."""
+    hint: Mapping[str, Json] = site.hints.get("redis") or {}
+    return {key: hint[key] for key in ("host", "port", "socket") if key in hint} or dict(LOCAL)
 
 
 def slug_of(site: Site) -> str:
@@ -54,10 +62,10 @@ def flush_site(site: Site, facts: Facts) -> Action | None:
     For a site whose database is changed or replaced: its cache would go on telling what was.
     """
     constants: Mapping[str, Json] = facts["wordpress"].get("constants") or {}
-    prefix = own_prefix(constants)
-    if prefix is None:
+    prefix = own_prefix(site, constants)
+    if prefix is None or _said_place(constants) != _hinted(site):
         return None
-    return Action("redis.flush", {"at": _place(site, constants), "prefix": prefix}, By.SUPPORT, timeout=300.0)
+    return Action("redis.flush", {"at": at(site), "prefix": prefix}, By.SUPPORT, timeout=300.0)
 
 
 def flush_by_site(facts: Facts, prefix: str) -> Action:
@@ -68,17 +76,23 @@ def flush_by_site(facts: Facts, prefix: str) -> Action:
     return Action("redis.flush", {"said": said, "prefix": prefix, "config": facts["wordpress"]["config"]})
 
 
-def own_prefix(constants: Mapping[str, Json]) -> str | None:
-    """How the keys of a site begin that `set_up_redis` set up, by its constants; None for any other."""
+def own_prefix(site: Site, constants: Mapping[str, Json]) -> str | None:
+    """How the keys of a site begin that `set_up_redis` set up, by its constants; None for any other.
+
+    Constants are the customer's words: one that names another site's keys counts for nothing.
+    """
     prefix = constants.get("WP_REDIS_PREFIX")
-    return prefix if isinstance(prefix, str) and re.fullmatch(r"[a-z0-9-]{1,60}-[0-9a-f]{8}:", prefix) else None
+    mine = rf"{re.escape(slug_of(site))}-[0-9a-f]{{8}}:"
+    return prefix if isinstance(prefix, str) and re.fullmatch(mine, prefix) else None
 
 
-def _place(site: Site, constants: Mapping[str, Json]) -> dict[str, Json]:
-    """Where the site's own constants say that Redis is, and who we are there."""
+def _said_place(constants: Mapping[str, Json]) -> dict[str, Json]:
+    """Where the site's own constants say that Redis is: the customer's words."""
     if constants.get("WP_REDIS_PATH"):
-        return at(site, str(constants["WP_REDIS_PATH"]))
-    return at(site, f"{constants.get('WP_REDIS_HOST', LOCAL['host'])}:{constants.get('WP_REDIS_PORT', LOCAL['port'])}")
+        return {"socket": constants["WP_REDIS_PATH"]}
+    port = constants.get("WP_REDIS_PORT", LOCAL["port"])
+    known = int(port) if isinstance(port, str) and re.fullmatch("[0-9]{1,5}", port) else port
+    return {"host": constants.get("WP_REDIS_HOST", LOCAL["host"]), "port": known}
 
 
 def make_user(place: Mapping[str, Json], name: str, secret: Secret, *, plugin: bool = False) -> Action:

@@ -47,10 +47,10 @@ def _steps(asked: Asked, facts: Facts) -> Iterator[Step]:
         )
         delete = caches.clear_transients(site["config"], site["prefix"], str(asked.site.hints.get("php", "")))
         yield Step("clear_transients", Said(N_("Delete WordPress's transients")), says, (delete,))
-    if values["object"] and found["object"]["kind"] in ("ours", "prefix"):
+    if values["object"] and (flush := _flush(asked, facts)):
         prefix = found["object"]["prefix"]
         says = Said(N_("%(count)s keys that begin with %(prefix)s"), {"count": _keys(facts), "prefix": prefix})
-        yield Step("flush_keys", Said(N_("Remove the site's keys from Redis")), says, (_flush(asked, facts),))
+        yield Step("flush_keys", Said(N_("Remove the site's keys from Redis")), says, (flush,))
     if values["php"] and facts["php"]["fpm"]:
         yield _forget(asked, facts)
     if values["pages"] and found["folders"]:
@@ -81,9 +81,12 @@ def _keys(facts: Facts) -> int:
     return int(facts["redis"].get("known", {}).get(of_site["prefix"][:-1], of_site)["keys"])
 
 
-def _flush(asked: Asked, facts: Facts) -> Action:
-    flush = redis.flush_site(asked.site, facts)
-    return flush or redis.flush_by_site(facts, facts["caches"]["object"]["prefix"])
+def _flush(asked: Asked, facts: Facts) -> Action | None:
+    """Where the site's keys are told from others'; None for what only says that they are its own."""
+    known = facts["caches"]["object"]
+    if known["kind"] == "ours":
+        return redis.flush_site(asked.site, facts)
+    return redis.flush_by_site(facts, known["prefix"]) if known["kind"] == "prefix" else None
 
 
 def _forget(asked: Asked, facts: Facts) -> Step:
@@ -109,11 +112,13 @@ def _concerns(facts: Facts) -> tuple[Row, ...]:
 
 def _warnings(asked: Asked, facts: Facts) -> Iterator[Said]:
     found = facts["caches"]
-    if asked.values["object"] and found["object"]["kind"] == "unknown" and found["object"]["why"] == "prefix":
+    known = found["object"]
+    foreign = known["kind"] == "ours" and _flush(asked, facts) is None
+    if asked.values["object"] and (foreign or (known["kind"] == "unknown" and known["why"] == "prefix")):
         says = N_("The object cache stays: without a prefix of its own its keys cannot be told from other sites'.")
         yield Said(says)
-    elif asked.values["object"] and found["object"]["kind"] == "unknown":
-        yield Said(N_("The object cache stays: %(why)s"), {"why": found["object"]["why"]})
+    elif asked.values["object"] and known["kind"] == "unknown":
+        yield Said(N_("The object cache stays: %(why)s"), {"why": known["why"]})
     if asked.values["pages"] and found["links"]:
         yield Said(N_("These are links and stay as they are: %(paths)s"), {"paths": ", ".join(found["links"])})
 

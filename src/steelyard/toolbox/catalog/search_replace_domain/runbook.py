@@ -45,7 +45,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     steps = tuple(_steps(asked, facts, names, told))
     if not steps:
         says = Said(N_("%(address)s stands nowhere in this site."), {"address": move.before})
-        return Plan((), nothing=says, warnings=tuple(_warnings(facts, told, names, move)), undoable=False)
+        return Plan((), nothing=says, warnings=tuple(_warnings(asked.site, facts, told, names, move)), undoable=False)
     config, prefix, hint = wordpress["config"], wordpress["prefix"], str(asked.site.hints.get("php", ""))
     gone = Said(N_("%(address)s is left nowhere but where this plan says so"), {"address": move.before})
     counted = addresses.count(config, prefix, move, names, hint)
@@ -53,12 +53,12 @@ def plan(asked: Asked, facts: Facts) -> Plan:
         steps,
         checks=(Check(gone, counted, {"found": 0}), _answers(asked.site)),
         concerns=tuple(_concerns(told, found["constants"])),
-        warnings=tuple(_warnings(facts, told, names, move)),
+        warnings=tuple(_warnings(asked.site, facts, told, names, move)),
         left=(
             Said(N_("Let the web server, the certificate and the DNS know %(address)s."), {"address": move.after}),
             Said(N_("Correct the site's name and URL in Steelyard's list of sites.")),
         ),
-        keeps={"config": config, "flush": _flushed(facts), "wordpress": _redis_of(wordpress)},
+        keeps={"config": config, "flush": _flushed(asked.site, facts), "wordpress": _redis_of(wordpress)},
     )
 
 
@@ -94,7 +94,7 @@ def _steps(asked: Asked, facts: Facts, names: Sequence[str], told: Sequence[Mapp
         forget = php.forget(facts, [config])
         actions = (addresses.put_constants(config, move), *((forget,) if forget else ()))
         yield Step("constants", Said(N_("Put the new address into wp-config.php")), says, actions)
-    flushed = _flushed(facts)
+    flushed = _flushed(asked.site, facts)
     if flushed and (names or facts["addresses"]["constants"]):
         yield _flush(asked.site, flushed, wordpress)
 
@@ -106,10 +106,11 @@ def _flush(site: Site, prefix: str, wordpress: Mapping[str, Json]) -> Step:
     return Step("flush_keys", Said(N_("Remove the site's keys from Redis")), says, (flush,))
 
 
-def _flushed(facts: Facts) -> str:
+def _flushed(site: Site, facts: Facts) -> str:
     """The prefix of the site's keys in an object cache, where they can be told from others'."""
     known = facts["caches"]["object"]
-    return str(known["prefix"]) if known["kind"] in ("ours", "prefix") else ""
+    told_apart = known["kind"] == "prefix" or (known["kind"] == "ours" and redis.flush_site(site, facts) is not None)
+    return str(known["prefix"]) if told_apart else ""
 
 
 def _redis_of(wordpress: Mapping[str, Json]) -> dict[str, Json]:
@@ -164,7 +165,9 @@ def _concerns(told: Sequence[Mapping[str, Json]], constants: Sequence[str]) -> I
         yield Row(Said(N_("In wp-config.php")), ", ".join(constants))
 
 
-def _warnings(facts: Facts, told: Sequence[Mapping[str, Json]], names: Sequence[str], move: Move) -> Iterator[Said]:
+def _warnings(
+    site: Site, facts: Facts, told: Sequence[Mapping[str, Json]], names: Sequence[str], move: Move
+) -> Iterator[Said]:
     counts = {key: sum(each[key] for each in told) for key in ("broken", "keys", "big", "long")}
     of = {key: ", ".join(each["table"] for each in told if each[key]) for key in (*counts, "keyless")}
     words = {
@@ -180,7 +183,7 @@ def _warnings(facts: Facts, told: Sequence[Mapping[str, Json]], names: Sequence[
         yield Said(N_("These tables have no primary key, and stay as they are: %(tables)s"), {"tables": of["keyless"]})
     if f"{facts['wordpress']['prefix']}posts" in names and not move.guid:
         yield Said(N_("What identifies posts in feeds (guid) stays, so that readers do not see all posts anew."))
-    if facts["caches"]["object"]["kind"] == "unknown":
+    if facts["caches"]["object"]["kind"] != "none" and not _flushed(site, facts):
         yield Said(N_("The object cache cannot be told from other sites': clear it by hand afterwards."))
 
 

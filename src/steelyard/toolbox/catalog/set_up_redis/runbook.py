@@ -103,7 +103,7 @@ def _refuse_plugin(asked: Asked, facts: Facts) -> None:
 
 def _name(asked: Asked, facts: Facts) -> str:
     """What the site is called in Redis: as an earlier run named it, else after this run."""
-    prefix = redis.own_prefix(facts["wordpress"]["constants"])
+    prefix = redis.own_prefix(asked.site, facts["wordpress"]["constants"])
     return prefix[:-1] if prefix else redis.name_of(asked.site, asked.token)
 
 

@@ -6,6 +6,7 @@ import ast
 import os
 import pwd
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from reaching import HOST, TOKEN, a_site
 
 from steelyard.adapters.local import LocalReach
 from steelyard.toolbox import bundle, hosted
+from steelyard.toolbox.hosted.verbs import module_of
 from steelyard.toolbox.model import By, HostId
 from steelyard.toolbox.reach import Errand, HostError, Line, Progress
 from steelyard.toolbox.tools import commands, files
@@ -42,6 +44,12 @@ def test_a_module_stands_alone_and_is_read_by_python_3_7(name: str) -> None:
         for origin in origins:
             own = origin == bundle.PACKAGE or origin.startswith(f"{bundle.PACKAGE}.")
             assert own or origin.partition(".")[0] in sys.stdlib_module_names, origin
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_verbs_live_in_the_module_where_a_host_looks_for_them(name: str) -> None:
+    verbs = getattr(import_module(f"{bundle.PACKAGE}.{name}"), "VERBS", {})
+    assert [verb for verb in verbs if module_of(verb) != name] == []
 
 
 def test_modules_are_sent_once_and_after_what_they_need() -> None:

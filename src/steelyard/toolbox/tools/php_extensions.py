@@ -33,43 +33,43 @@ def modules_of(name: str) -> tuple[str, ...]:
 def read(site: Site, name: str) -> Read:
     """Reads what there is of one, into `extension`: see `steelyard.toolbox.hosted.php_extensions.extension`."""
     args: dict[str, Json] = {"name": name, "modules": list(modules_of(name)), "apt": name != IONCUBE}
-    return Read("extension", Action("php.extension", _asked(site) | args))
+    return Read("extension", Action("php_extensions.extension", _asked(site) | args))
 
 
 def read_loader(site: Site) -> Read:
     """Reads whether the archive of the hint `ioncube` fits, into `loader`."""
     hint: Mapping[str, Json] = site.hints["ioncube"]
     args = {"archive": hint["archive"], "sha256": hint["sha256"], "prefix": "ioncube_loader_lin_"}
-    return Read("loader", Action("php.loader", _asked(site) | args))
+    return Read("loader", Action("php_extensions.loader", _asked(site) | args))
 
 
 def put_loader(site: Site, loader: Mapping[str, Json], path: str = "") -> Action:
     """Lays the loader at `path`, or in the run's folder."""
     hint: Mapping[str, Json] = site.hints["ioncube"]
     found = {key: loader[key] for key in ("member", "api", "zts", "arch")}
-    return Action("php.put_loader", {"archive": hint["archive"], "sha256": hint["sha256"], **found, "path": path})
+    return Action("php_extensions.put_loader", {"archive": hint["archive"], "sha256": hint["sha256"], **found, "path": path})
 
 
 def attempt(facts: Facts, lines: Sequence[str], modules: Sequence[str], *, first: bool = False) -> Action:
     """Tries whether PHP loads `modules` by `lines`, in the settings of command line and FPM. Nothing is changed."""
     php = facts["php"]
     found = {key: php[key] for key in ("binary", "settings", "ini")}
-    return Action("php.try", {**found, "lines": list(lines), "modules": list(modules), "first": first})
+    return Action("php_extensions.try", {**found, "lines": list(lines), "modules": list(modules), "first": first})
 
 
 def enable(files: Mapping[str, str]) -> Action:
     """Writes .ini files of our own."""
-    return Action("php.enable", {"files": dict(files)})
+    return Action("php_extensions.enable", {"files": dict(files)})
 
 
 def disable(files: Mapping[str, str]) -> Action:
     """Removes .ini files of our own."""
-    return Action("php.disable", {"files": dict(files)})
+    return Action("php_extensions.disable", {"files": dict(files)})
 
 
 def written(files: Mapping[str, str]) -> Read:
     """Reads which .ini files of our own are there, into `written`: `{"there": [path]}`."""
-    return Read("written", Action("php.written", {"files": dict(files)}))
+    return Read("written", Action("php_extensions.written", {"files": dict(files)}))
 
 
 def install(package: str) -> Action:

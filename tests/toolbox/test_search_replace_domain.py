@@ -131,6 +131,26 @@ def test_constants_of_the_configuration_change_and_come_back(carrying: Carrying,
     assert wordpress.config.read_text() == set_
 
 
+def test_no_character_is_lost_where_the_site_speaks_another_set(carrying: Carrying, wordpress: Site) -> None:
+    wordpress.sql(
+        f"SET NAMES utf8mb4; INSERT INTO {wordpress.prefix}options (option_name, option_value) VALUES"
+        f" ('emoji_x', CONCAT(CONVERT(X'F09F9880' USING utf8mb4), ' {wordpress.url}')),"
+        f" ('accent_x', CONCAT(CONVERT(X'C3A9' USING utf8mb4), ' {wordpress.url}'))"
+    )
+    text = re.sub(r"'DB_CHARSET', '\w*'", "'DB_CHARSET', 'latin1'", wordpress.config.read_text())
+    wordpress.hosting.owner.write(wordpress.config, text)
+    before, asked = everything(wordpress), wanting(wordpress)
+    plan = carrying.plan(RUNBOOK, asked)
+    assert any("DB_CHARSET" in each.message for each in plan.warnings)
+    carrying.carry_out(plan)
+    read = f"SELECT HEX(option_value) FROM {wordpress.prefix}options WHERE option_name ="
+    assert str(wordpress.sql(f"{read} 'emoji_x'")[0][0]) == f"\U0001f600 {wordpress.url}".encode().hex().upper()
+    new = f"é {wordpress.url.replace(wordpress.name, NEW)}"
+    assert str(wordpress.sql(f"{read} 'accent_x'")[0][0]) == new.encode().hex().upper()
+    carrying.undo(RUNBOOK, asked, plan)
+    assert everything(wordpress) == before
+
+
 def test_a_network_moves_with_its_domains(hosting: Hosting, carrying: Carrying) -> None:
     site = hosting.make_site(None, Wanted(multisite=True))
     try:

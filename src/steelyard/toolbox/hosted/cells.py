@@ -86,7 +86,9 @@ class Cells:
         self._here = here
         self._found = credentials(here, config, php)
         charset = self._found["DB_CHARSET"] or "utf8mb4"
-        self._charset = charset if re.match(r"\A[a-z0-9]{1,20}\Z", charset) else "utf8mb4"
+        # WordPress itself speaks utf8mb4 where utf8 is set.
+        plain = re.match(r"\A[a-z0-9]{1,20}\Z", charset) and not charset.startswith("utf8")
+        self._charset = charset if plain else "utf8mb4"
         self._known: dict[str, Table] = {}
 
     def tables(self, prefix: str = "", guid: bool = True) -> list[Table]:
@@ -131,7 +133,7 @@ class Cells:
         key = ", ".join(map(name, table.key))
         columns = [f"HEX({self._bytes(table, each)})" for each in table.key]
         for each in table.columns:
-            shown = f"IF(LENGTH({name(each)}) > {_BIG}, 'big', HEX({self._bytes(table, each)}))"
+            shown = f"IF({self._unread(table, each)}, 'big', HEX({self._bytes(table, each)}))"
             columns.append(f"IF({_like(each, needle)}, {shown}, '')")
         beyond = ""
         if last:
@@ -139,6 +141,14 @@ class Cells:
             beyond = f" AND ({key}) > ({given})"
         what = f"SELECT {', '.join(columns)} FROM {name(table.name)}"
         return f"{what} WHERE ({_any_like(table, needle)}){beyond} ORDER BY {key} LIMIT {most}"
+
+    def _unread(self, table: Table, column: str) -> str:
+        """What is too big, or would lose characters on its way to PHP and back."""
+        big = f"LENGTH({name(column)}) > {_BIG}"
+        if self._charset == "utf8mb4" or table.types[column] in _BYTES:
+            return big
+        there, back = (f"HEX(CONVERT({each} USING utf8mb4))" for each in (name(column), self._bytes(table, column)))
+        return f"{big} OR {there} <> {back}"
 
     def put(self, changes: Sequence[tuple[Change, bytes]]) -> list[bool]:
         """Changes cells together, each that is still what was read; which were."""

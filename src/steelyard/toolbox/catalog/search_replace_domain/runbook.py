@@ -173,7 +173,9 @@ def _warnings(
     words = {
         "broken": N_("%(count)s cells of %(tables)s look serialized and cannot be read: they stay as they are."),
         "keys": N_("%(count)s places in names of array keys stay, since plugins look them up: %(tables)s."),
-        "big": N_("%(count)s cells of %(tables)s are larger than 16 MB: they stay as they are."),
+        "big": N_(
+            "%(count)s cells of %(tables)s are larger than 16 MB, or hold what DB_CHARSET cannot say: they stay."
+        ),
         "long": N_("%(count)s cells of %(tables)s would be too long for their column: they stay as they are."),
     }
     for key, says in words.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -16,7 +16,7 @@ from steelyard.people.permissions import Role, Standing
 from steelyard.store.boxes import read_lid
 from steelyard.store.database import Connection, Database
 from steelyard.store.ledger import Ledger
-from steelyard.toolbox import journal, store
+from steelyard.toolbox import journal, others, store
 from steelyard.toolbox.model import Risk, RunId, Site, SiteId, Token
 from steelyard.toolbox.parameters import read_values
 from steelyard.toolbox.registry import read_site
@@ -52,12 +52,13 @@ REFUSALS: Final[Mapping[str, str]] = {
     "not_allowed": N_("Your roles do not allow this on this site."),
     "by_rule": N_("A rule of this workspace does not let your roles do this on sites of this group."),
     "by_token": N_("This API token may not do this."),
-    "own_run": N_("Somebody else than who asked has to approve it."),
+    "own_run": N_("Somebody else than who asked for it or confirmed it has to approve it."),
     "not_approver": N_("Approving takes the permission to approve, and to run this on this site oneself."),
     "no_undo": N_("This run cannot be put back."),
     "too_late": N_("What this run moved aside has been removed: it cannot be put back any more."),
     "undone": N_("This run was put back already."),
-    "site_stopped": N_("Run %(run)s at this site stopped in the middle. Resume it or put it back first."),
+    "done_since": N_("Run %(run)s replaced the site since. Put that one back first."),
+    "site_stopped": others.SITE_STOPPED,
     "no_sites": N_("Choose a site."),
     "too_many_sites": N_("Choose %(most)s sites at most."),
     "at_once": N_("What changes a site is planned first, and then confirmed."),
@@ -168,9 +169,9 @@ class RunActs:
         waits = needs_two and run.risk is Risk.DESTROYS and not approved
         state = await _change(conn, run, Event.CONFIRM_FIRST if waits else Event.CONFIRM)
         await conn.execute(
-            "UPDATE run SET confirmed_at = %s, holds_until = %s, approver = %s,"
+            "UPDATE run SET confirmed_at = %s, confirmed_by = %s, holds_until = %s, approver = %s,"
             " approved_at = CASE WHEN %s THEN %s::timestamptz END WHERE run = %s",
-            [now, now + APPROVED_WITHIN, approver, approved, now, run.run],
+            [now, who.person, now + APPROVED_WITHIN, approver, approved, now, run.run],
         )
         await self.record(conn, who, "run.confirmed", run.conversation, run=run.run, site=run.site,
                           plan=run.plan_digest)  # fmt: skip
@@ -182,7 +183,7 @@ class RunActs:
         """Lets somebody else's run go on that waits for it."""
         async with self.database.transaction(who.workspace) as conn:
             known, site = await self._of(conn, who, run)
-            await require_approver(conn, who, known.person, known.risk, site.group)
+            await require_approver(conn, who, (known.person, known.confirmed_by), known.risk, site.group)
             if known.holds_until is not None and known.holds_until < self.clock():
                 raise refused("expired")
             await self._require_free(conn, known)
@@ -199,7 +200,7 @@ class RunActs:
         """Says no to somebody else's run that waits for approval."""
         async with self.database.transaction(who.workspace) as conn:
             known, site = await self._of(conn, who, run)
-            await require_approver(conn, who, known.person, known.risk, site.group)
+            await require_approver(conn, who, (known.person, known.confirmed_by), known.risk, site.group)
             said = why.strip()[:LONGEST_WHY]
             says = (
                 Said(N_("It was not approved: “%(why)s”"), {"why": said}) if said else Said(N_("It was not approved."))
@@ -289,6 +290,7 @@ class RunActs:
         if run.undo_until is None or run.undo_until < self.clock() or run.erased_at is not None:
             raise refused("too_late")
         await self._require_no_other_undo(conn, run)
+        await self._require_free(conn, run)
         new = NewRun(
             new_token(), run.runbook, runbook.digest, run.risk, run.site, run.params, {}, 0, who.person, run.why,
             run.conversation, undoes=run.run, confirmed=True,
@@ -299,25 +301,17 @@ class RunActs:
         return number
 
     async def _require_no_other_undo(self, conn: Connection, run: Run) -> None:
-        found = await store.rows(
-            conn,
-            "SELECT run FROM run WHERE undoes = %(run)s AND state IN ('planning', 'queued', 'running', 'stopped')",
-            {"run": run.run},
-        )
-        if found:
+        if await others.put_back_by(conn, run.run) is not None:
             raise refused("undone")
+        if (later := await others.destroyed_since(conn, run)) is not None:
+            raise refused("done_since", run=later)
 
     async def _require_free(self, conn: Connection, run: Run) -> None:
         """That no run stopped in the middle of this site: what it left is not to be built upon."""
         if run.risk is Risk.READS:
             return
-        found = await store.rows(
-            conn,
-            "SELECT run FROM run WHERE site = %(site)s AND state = 'stopped' AND run <> %(run)s LIMIT 1",
-            {"site": run.site, "run": run.run},
-        )
-        if found:
-            raise refused("site_stopped", run=found[0]["run"])
+        if (stopped := await others.stopped_at(conn, run)) is not None:
+            raise refused("site_stopped", run=stopped)
 
     async def _go_on(self, conn: Connection, who: Standing, run: Run, event: Event, kind: str) -> None:
         await _change(conn, run, event)
@@ -352,9 +346,11 @@ async def require_allowed(conn: Connection, who: Standing, risk: Risk, site: Sit
         raise refused("by_token" if verdict.by_token else "by_rule" if verdict.by_rule else "not_allowed")
 
 
-async def require_approver(conn: Connection, who: Standing, asker: PersonId | None, risk: Risk, group: str) -> None:
-    """That `who` may approve what `asker` asked for: never who asked, never an API token, never one machine itself."""
-    if who.person == asker:
+async def require_approver(
+    conn: Connection, who: Standing, first: Collection[PersonId | None], risk: Risk, group: str
+) -> None:
+    """That `who` may approve: never who asked or confirmed (`first`), never an API token, never one machine itself."""
+    if who.person in first:
         raise refused("own_run")
     if not may_approve(who, risk, group, await read_rules(conn)):
         raise refused("by_token" if who.scopes is not None else "not_approver")

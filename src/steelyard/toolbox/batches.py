@@ -25,7 +25,8 @@ MOST_FAILURES: Final = 1
 """Failed runs after which no further one is begun."""
 
 _BATCH: Final[LiteralString] = """
-SELECT batch.batch, at_once, most_failures, batch.person, confirmed_at, approver, approved_at, stopped_at, runbook
+SELECT batch.batch, at_once, most_failures, batch.person, confirmed_at, confirmed_by, approver, approved_at, stopped_at,
+       runbook
 FROM batch WHERE batch = %(batch)s FOR UPDATE
 """
 _RUNS: Final[LiteralString] = "SELECT run, state, confirmed_at FROM run WHERE batch = %(batch)s ORDER BY run"
@@ -74,10 +75,13 @@ class Batches:
             await self._require_allowed(conn, who, runs)
             if ready[0].risk is Risk.DESTROYS and typed.strip() != str(len(ready)):
                 raise refused("not_counted", "typed", count=len(ready))
-            await conn.execute("UPDATE batch SET confirmed_at = %s WHERE batch = %s", [self.acts.clock(), batch])
+            await conn.execute(
+                "UPDATE batch SET confirmed_at = %s, confirmed_by = %s WHERE batch = %s",
+                [self.acts.clock(), who.person, batch],
+            )
             _, needs_two, _ = await store.read_defaults(conn, who.workspace)
             if not (needs_two and ready[0].risk is Risk.DESTROYS):
-                await start_next(self.acts, conn, who, batch)
+                await start_next(self.acts, conn, who.workspace, batch)
         await self.acts.database.notify(RUNS_CHANNEL)
         return len(ready)
 
@@ -89,14 +93,15 @@ class Batches:
                 raise refused("not_now")
             for run in runs:
                 site = await read_site(conn, run.site)
-                await require_approver(conn, who, known["person"], run.risk, site.group)
+                first = (known["person"], known["confirmed_by"])
+                await require_approver(conn, who, first, run.risk, site.group)
             await conn.execute(
                 "UPDATE batch SET approver = %s, approved_at = %s WHERE batch = %s",
                 [who.person, self.acts.clock(), batch],
             )
             for run in runs:
                 await self.acts.record(conn, who, "run.approved", run.conversation, run=run.run, site=run.site)
-            await start_next(self.acts, conn, who, batch)
+            await start_next(self.acts, conn, who.workspace, batch)
         await self.acts.database.notify(RUNS_CHANNEL)
 
     async def cancel(self, who: Standing, batch: int) -> None:
@@ -135,13 +140,13 @@ class Turns:
         if failed + changed >= known["most_failures"]:
             await _stop(conn, run.batch, runs, self.acts.clock())
         else:
-            who = Standing(workspace, known["person"], frozenset())
-            await start_next(self.acts, conn, who, run.batch)
+            await start_next(self.acts, conn, workspace, run.batch)
 
 
-async def start_next(acts: RunActs, conn: Connection, who: Standing, batch: int) -> None:
+async def start_next(acts: RunActs, conn: Connection, workspace: WorkspaceId, batch: int) -> None:
     """Begins as many runs of a confirmed request as there is room for, in a transaction that locks it."""
     known, runs = await _of(conn, batch)
+    who = Standing(workspace, _person(known["confirmed_by"]), frozenset())
     room = known["at_once"] - sum(run.state in AT_WORK for run in runs)
     for run in runs:
         if room <= 0:

@@ -13,7 +13,7 @@ from steelyard.kit.facts import Fact
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.store.database import Connection, Database
-from steelyard.toolbox import store
+from steelyard.toolbox import others, store
 from steelyard.toolbox.ground import RunGround
 from steelyard.toolbox.model import RunId, SiteId
 from steelyard.toolbox.reach import Errand, HostError
@@ -49,8 +49,9 @@ async def tidy(database: Database, workspace: WorkspaceId, jobs: Jobs, clock: Ca
         due = await store.rows(
             conn,
             "SELECT run, site FROM run WHERE undo_until < %(now)s AND erased_at IS NULL"
-            " AND state NOT IN ('queued', 'running', 'undoing') ORDER BY undo_until LIMIT 1000",
-            {"now": now},
+            " AND state NOT IN ('queued', 'running', 'undoing') AND NOT EXISTS (SELECT 1 FROM run AS back"
+            " WHERE back.undoes = run.run AND back.state = ANY(%(back)s)) ORDER BY undo_until LIMIT 1000",
+            {"now": now, "back": others.PUTTING_BACK},
         )
         for row in due:
             await jobs.erase(conn, workspace, RunId(row["run"]), SiteId(row["site"]))
@@ -72,6 +73,8 @@ async def erase(ground: RunGround, workspace: WorkspaceId, number: RunId) -> Non
         run = await store.find_run(conn, number)
         if run is None or run.erased_at is not None or run.undo_until is None or run.undo_until > ground.clock():
             return
+        if await others.put_back_by(conn, number) is not None:
+            return  # what it moved aside is about to be put back, or is half way there
         try:
             site = await read_site(conn, run.site)
         except RegistryError:

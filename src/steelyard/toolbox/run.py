@@ -21,7 +21,7 @@ from steelyard.kit.facts import Fact
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.store.database import Connection
-from steelyard.toolbox import journal, store
+from steelyard.toolbox import journal, others, store
 from steelyard.toolbox.ground import RunGround, end_run
 from steelyard.toolbox.journal import Entry, Scrub, entries_of
 from steelyard.toolbox.model import Action, Json, Plan, Refused, Risk, RunId, Site, Token
@@ -151,6 +151,7 @@ class _Work:
 
     async def _look(self, reached: Reached) -> bool:
         """Reads the site and plans; whether the run is to be done now. False: it was told why not, or shown."""
+        await self._require_as_asked()
         asked = Asked(self._site, self._run.params, self._run.token, self._ground.clock(), self._defaults, self._slots)
         facts = await self._doer.read(reached, self._runbook.reads(asked))
         plan = self._runbook.plan(asked, facts)
@@ -164,6 +165,17 @@ class _Work:
         changed = Said(N_("The site changed since its plan was looked at. Nothing was done: look at the new plan."))
         await self._show(Event.CHANGE, Reason("changed", changed), plan)
         return False
+
+    async def _require_as_asked(self) -> None:
+        """That the runbook is the one whose digest stands in the run, and that no other run left the site half done."""
+        if self._runbook.digest != self._run.digest:
+            raise Refused("other_runbook", Said(N_("The runbook was changed since it was asked for. Ask again.")))
+        if self._run.state is State.PLANNING or self._run.risk is Risk.READS:
+            return
+        async with self._ground.database.transaction(self._workspace) as conn:
+            stopped = await others.stopped_at(conn, self._run)
+        if stopped is not None:
+            raise Refused("site_stopped", Said(others.SITE_STOPPED, {"run": stopped}))
 
     async def _planned(self, plan: Plan) -> bool:
         """Shows the plan; goes on at once where it was confirmed by being asked for."""
@@ -186,8 +198,8 @@ class _Work:
             state = await store.change(conn, self._run, event, reason=reason, attempt=self._run.attempt)
             if event is Event.CHANGE:
                 await conn.execute(
-                    "UPDATE run SET confirmed_at = NULL, approver = NULL, approved_at = NULL, started_at = NULL"
-                    " WHERE run = %s",
+                    "UPDATE run SET confirmed_at = NULL, confirmed_by = NULL, approver = NULL, approved_at = NULL,"
+                    " started_at = NULL WHERE run = %s",
                     [self._run.run],
                 )
             await self._ground.next.ended(conn, self._workspace, self._run, state)

@@ -79,6 +79,7 @@ class Run:
     asked_at: datetime
     holds_until: datetime | None
     confirmed_at: datetime | None
+    confirmed_by: PersonId | None
     started_at: datetime | None
     ended_at: datetime | None
     cancel_at: datetime | None
@@ -102,8 +103,8 @@ class Run:
 
 _RUN: Final[LiteralString] = """
 SELECT run, token, runbook, digest, risk, site, batch, undoes, params, sealed, state, person, plan, plan_digest,
-       minutes, asked_at, holds_until, confirmed_at, started_at, ended_at, cancel_at, undo_until, undone_by, erased_at,
-       attempt, why, conversation
+       minutes, asked_at, holds_until, confirmed_at, confirmed_by, started_at, ended_at, cancel_at, undo_until,
+       undone_by, erased_at, attempt, why, conversation
 FROM run WHERE run = %(run)s
 """
 

@@ -104,6 +104,7 @@ CREATE TABLE batch (
     person     bigint,
     asked_at   timestamptz NOT NULL,
     confirmed_at timestamptz,
+    confirmed_by bigint,                          -- NULL: the command line, or this machine
     approver   bigint,
     approved_at timestamptz,
     stopped_at timestamptz,                       -- since when no further run of it is begun
@@ -136,6 +137,7 @@ CREATE TABLE run (
     planned_at timestamptz,
     holds_until timestamptz,                      -- until when its plan can be confirmed
     confirmed_at timestamptz,
+    confirmed_by bigint,                          -- NULL: the command line, or this machine
     approver   bigint,
     approved_at timestamptz,
     started_at timestamptz,

@@ -52,6 +52,8 @@ PARAMETERS = {
     "host": "1",
     "slug": "set-up-redis",
     "run": "1",
+    "batch": "1",
+    "name": "reset_wordpress",
 }
 """What stands for a parameter in an address. A page with another one has to be added here."""
 NO_PAGES = (".json", ".csv", ".md", ".zip", "/live", "/styleguide/log")
@@ -111,9 +113,15 @@ async def a_scan(conn: Connection, workspace: WorkspaceId, site: int) -> None:
                      "took_ms": 900, "packs": [["steelyard", "Apache-2.0"]]},
         "findings": {"malicious": 1, "suspicious": 0, "odd": 1},
     }  # fmt: skip
+    await conn.execute(
+        "INSERT INTO batch (workspace, runbook, at_once, most_failures, asked_at)"
+        " VALUES (%s, 'scan_malware', 5, 2, %s)",
+        [workspace, NOW],
+    )
     cursor = await conn.execute(
-        "INSERT INTO run (workspace, token, runbook, digest, risk, site, params, state, minutes, asked_at, ended_at,"
-        " report) VALUES (%s, '0a1b2c3d', 'scan_malware', '', 'reads', %s, '{}', 'done', 20, %s, %s, %s) RETURNING run",
+        "INSERT INTO run (workspace, token, runbook, digest, risk, site, batch, params, state, minutes, asked_at,"
+        " ended_at, took_ms, report) VALUES (%s, '0a1b2c3d', 'scan_malware', '', 'reads', %s, 1, '{}', 'done', 20, %s,"
+        " %s, 912, %s) RETURNING run",
         [workspace, site, NOW, NOW, Jsonb(report)],
     )
     row = await cursor.fetchone()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,7 +32,7 @@ from steelyard.operations import core_slots
 from steelyard.operations.core_slots import Pins
 from steelyard.store.database import Database
 from steelyard.toolbox import slots_archive, slots_keys
-from steelyard.toolbox.model import Token
+from steelyard.toolbox.model import Host, Token
 from steelyard.toolbox.reach import Errand, HostError
 from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
 from steelyard.toolbox.slots import manifest, offered, read_slots, read_trusted, sign, trusted
@@ -225,8 +228,9 @@ async def test_a_wordpress_is_added_offered_and_brought_to_a_host(
 
 async def _bring(settings: Settings, hosting: Hosting, sha256: str) -> None:
     folder = hosting.folder / "home" / settings.slots.name
-    asked = {"name": "core-7.1.1-en_US", "sha256": sha256, "account": hosting.sshd.user}
-    async with SshReach(Keys(web1=login_of(hosting))).open(host_of(hosting), Errand(Token("0badcafe"))) as reached:
+    asked = {"name": "core-7.1.1-en_US", "sha256": sha256, "account": hosting.sshd.user, "mark": "0badcafe"}
+    way, host = SshReach(Keys(web1=login_of(hosting))), host_of(hosting)
+    async with way.open(host, Errand(Token("0badcafe"))) as reached:
         with pytest.raises(HostError, match="signed"):
             await bring(reached, settings.slots, {**asked, "sha256": "0" * 64}, str(folder), lambda _: None)
         assert not (folder / "core-7.1.1-en_US").exists()
@@ -235,6 +239,19 @@ async def _bring(settings: Settings, hosting: Hosting, sha256: str) -> None:
     assert (first["brought"], again["brought"]) == (True, False)
     assert (folder / "core-7.1.1-en_US/files/wp-load.php").is_file()
     assert (folder / "core-7.1.1-en_US/manifest.json").is_file()
+    await _bring_at_once(settings, way, host, asked, folder.with_name("both"))
+
+
+async def _bring_at_once(settings: Settings, way: SshReach, host: Host, asked: Mapping[str, Any], folder: Path) -> None:
+    """Two runs bring the same: neither is in the other's way, and nothing half is left."""
+
+    async def one(token: str) -> None:
+        async with way.open(host, Errand(Token(token))) as reached:
+            await bring(reached, settings.slots, {**asked, "mark": token}, str(folder), lambda _: None)
+
+    await asyncio.gather(one("0000000a"), one("0000000b"))
+    assert os.listdir(folder) == ["core-7.1.1-en_US"]
+    assert (folder / "core-7.1.1-en_US/files/wp-load.php").is_file()
 
 
 async def test_fetching_proves_what_came(settings: Settings, wordpress_org: str, tmp_path: Path) -> None:

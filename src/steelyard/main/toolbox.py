@@ -41,7 +41,7 @@ def bringing(held: Path) -> WorkerVerb:
     """Brings a slot from this machine to the host of a run."""
 
     async def brings(reached: Reached, args: Mapping[str, Json], context: RunContext) -> Json:
-        asked = {**args, "account": context.site.host.account}
+        asked = {**args, "account": context.site.host.account, "mark": context.token}
         return await bring(reached, held, asked, str(args.get("folder", "")), context.tell)
 
     return brings

@@ -181,9 +181,10 @@ async def _copy_to(settings: Settings, found: Room, row: HostRow, slot: core.Slo
     host = row.host
     hosts = Hosts(found.database, found.workspace, settings.keys)
     folder = str(row.hints.get("slots", ""))
-    asked = {"name": slot.name, "sha256": slot.sha256, "account": host.account}
+    token = _token()
+    asked = {"name": slot.name, "sha256": slot.sha256, "account": host.account, "mark": token}
     try:
-        async with hosts.open(host, Errand(_token())) as reached:
+        async with hosts.open(host, Errand(token)) as reached:
             told = await bring(reached, settings.slots, asked, folder, lambda _: None)
     except Exception as error:  # the other hosts get theirs
         return Copied(host.name, slot.name, False, 0, str(error))

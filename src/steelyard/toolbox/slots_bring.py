@@ -17,6 +17,8 @@ PIECE: Final = 512 * 1024
 async def bring(reached: Reached, slots: Path, slot: Mapping[str, Json], folder: str, tell: Tell) -> Json:
     """Brings the slot `name` with the manifest of `sha256` to `folder` on the host, as its support account.
 
+    `mark` of `slot` is who brings it: a run that goes on finds what it had sent, and another one is not in its way.
+
     `slots`: where this cell has them. Does nothing where it is there. Answers `{"slot": path, "brought": bool}`. Raises
     HostError; `no_slot` where this machine does not have it.
     """
@@ -28,7 +30,7 @@ async def bring(reached: Reached, slots: Path, slot: Mapping[str, Json], folder:
     archive = slots / f"{name}.tar.gz"
     if not await asyncio.to_thread(archive.is_file):
         raise HostError("no_slot", f"this machine has no {archive.name}: copy {slots} from where slots are added")
-    there = f"{found['folder']}/.{name}-{sha256[:12]}.tar.gz"
+    there = f"{found['folder']}/.{name}-{sha256[:12]}-{slot['mark']}.tar.gz"
     await reached.call(Action("files.make_folder", {"path": found["folder"]}, By.SUPPORT), tell)
     await _send(reached, archive, there, tell)
     args = {"archive": there, "folder": found["folder"], "name": name, "sha256": sha256}

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import time
 from typing import Any, NamedTuple
 
 from steelyard.toolbox.hosted.here import Failed, Here
@@ -23,6 +25,8 @@ FOLDER = "steelyard-slots"
 """In the home of the host's support account."""
 _NAME = re.compile(r"\A[a-z]+-[A-Za-z0-9._-]+\Z")
 _MOST = 50_000_000
+_STALE = 86_400.0
+"""Seconds after which what was half brought is not taken up again."""
 
 
 class Manifest(NamedTuple):
@@ -100,7 +104,8 @@ def unpack(here: Here, args: dict[str, Any]) -> Any:
     else. A slot of the name that was there is replaced at the end. Answers `{"slot": path}`.
     """
     slot = f"{args['folder']}/{named(args['name'])}"
-    half = f"{slot}.half"
+    half = f"{slot}.{os.path.basename(here.work)}.half"  # another run may bring the same one meanwhile
+    _tidy(here, args["folder"])
     here.remove_tree(half)
     here.make_folder(half)
     ran = here.run(
@@ -109,13 +114,34 @@ def unpack(here: Here, args: dict[str, Any]) -> Any:
     if ran.status:
         raise Failed("slot", f"The archive cannot be unpacked: {ran.said()}")
     check(here, half + "/files", manifest_of(here, half, args["sha256"]))
-    if here.stat(slot) is not None:
-        here.exchange(half, slot)
-        here.remove_tree(half)
-    else:
-        here.rename(half, slot)
+    _put(here, half, slot, args)
     here.remove(args["archive"])
     return {"slot": slot}
+
+
+def _put(here: Here, half: str, slot: str, args: dict[str, Any]) -> None:
+    """The unpacked slot into its place, unless another run was faster with the same one."""
+    try:
+        if here.stat(slot) is None:
+            here.rename(half, slot)
+        elif not _is_there(here, args["folder"], args["name"], args["sha256"]):
+            here.exchange(half, slot)
+    except Failed:
+        if not _is_there(here, args["folder"], args["name"], args["sha256"]):
+            raise
+    here.remove_tree(half)
+
+
+def _tidy(here: Here, folder: str) -> None:
+    """Removes what bringing left behind that was cut off a day ago and not taken up again."""
+    for name in here.list(folder):
+        seen = here.stat(f"{folder}/{name}")
+        if seen is None or seen.ctime_ns / 1e9 > time.time() - _STALE:
+            continue
+        if name.endswith(".half"):
+            here.remove_tree(f"{folder}/{name}")
+        elif name.startswith(".") and name.endswith(".tar.gz"):
+            here.remove(f"{folder}/{name}")
 
 
 def check(here: Here, folder: str, manifest: Manifest) -> None:

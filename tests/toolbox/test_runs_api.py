@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,8 @@ async def test_several_sites_are_one_request(engine: Engine, client: httpx.Async
         ("/runbooks/no_such/plan", {"site": "shop.example"}, 404),
         ("/runbooks/set_motto/plan", {"site": "shop.example", "values": []}, 400),
         ("/runbooks/set_motto/plan", [1], 400),
+        ("/runbooks/set_motto/plan", {"site": "\ud800", "values": {"text": "x"}}, 404),
+        ("/runbooks/set_motto/plan", {"site": "shop.example", "values": {"\ud800": "x"}}, 422),
         ("/runs/4711/cancel", {}, 404),
         ("/runs/99999999999999999999/cancel", {}, 404),
         ("/batches/4711/confirm", {}, 404),
@@ -97,6 +100,24 @@ async def test_several_sites_are_one_request(engine: Engine, client: httpx.Async
 async def test_what_cannot_be_done_is_refused_and_nothing_is_stored(
     engine: Engine, client: httpx.AsyncClient, path: str, body: Any, status: int
 ) -> None:
-    answer = await client.post(path, json=body, headers=JSON)
+    answer = await client.post(path, content=json.dumps(body), headers=JSON | {"content-type": "application/json"})
     assert answer.status_code == status, answer.text
     assert await engine.rows("SELECT 1 FROM run") == []
+
+
+async def test_a_body_that_nests_without_end_is_none(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/runs/1/cancel", content="[" * 20_000, headers=JSON | {"content-type": "application/json"}
+    )
+    assert answer.status_code == 400
+
+
+async def test_a_why_that_no_table_can_hold_is_kept_as_far_as_it_can_be(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    sent = json.dumps({"site": "shop.example", "values": {"text": "x"}, "why": "a\ud800b\0"})
+    answer = await client.post(
+        "/runbooks/set_motto/plan", content=sent, headers=JSON | {"content-type": "application/json"}
+    )
+    assert answer.status_code == 201
+    assert await engine.rows("SELECT why FROM run") == [("a?b",)]

@@ -317,7 +317,7 @@ async def _sent(request: Request) -> _Sent:
 def _of_json(body: bytes) -> _Sent:
     try:
         whole: Any = json.loads(body) if len(body) <= _MOST_BODY else None
-    except ValueError:
+    except (ValueError, RecursionError):
         whole = None
     if not isinstance(whole, dict):
         raise HTTPException(400)
@@ -326,12 +326,14 @@ def _of_json(body: bytes) -> _Sent:
     if not isinstance(values, dict):
         raise HTTPException(400)
     listed: Sequence[Any] = cast("list[Any]", sites) if isinstance(sites, list) else [sites]
-    chosen = {f"p.{name}": _text(value) for name, value in cast("dict[str, Any]", values).items()}
-    return _Sent({name: _text(value) for name, value in sent.items()} | chosen, [_text(each) for each in listed])
+    chosen = {f"p.{_text(name)}": _text(value) for name, value in cast("dict[str, Any]", values).items()}
+    return _Sent({_text(name): _text(value) for name, value in sent.items()} | chosen, [_text(each) for each in listed])
 
 
 def _text(value: object) -> str:
-    return ("on" if value else "") if isinstance(value, bool) else str(value).replace("\0", "")
+    """As a form would say it, without what no table and no answer can hold."""
+    text = ("on" if value else "") if isinstance(value, bool) else str(value)
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def routes(acts: RunActs, draw: Draw) -> list[PageRoute]:

@@ -115,7 +115,7 @@ async def test_a_shop_is_reset_and_put_back(browser: Browser, console: str) -> N
     await expect(page.get_by_text("✓ Done")).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_role("heading", name="Undo Reset WordPress on shop.example")).to_be_visible()
     assert title_of(await at_site(page, console, "/")) == title_of(before)
-    assert said == []
+    assert [each for each in said if "422" not in each] == [], "the refusal alone is told"
 
 
 def title_of(page: str) -> str:

@@ -22,7 +22,7 @@ from steelyard.toolbox.model import Risk, RunId, SiteId
 from steelyard.toolbox.registry import site_named
 from steelyard.toolbox.runbooks import Runbooks
 from steelyard.toolbox.runs_read import RUNS_CHANNEL, last_runs, read_batch, read_lines, read_run
-from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunListed, RunSeen
+from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunListed, RunSeen, seen_by
 from steelyard.toolbox.states import State
 
 PATIENCE: Final = 10.0
@@ -87,7 +87,7 @@ class Desk:
             seen = await read_run(conn, run)
         if seen is None:
             raise ConfigError(f"there is no run {run} in {self.workspace}: `steelyard runbook log` without a number")
-        return seen
+        return seen_by(seen, self.who.person, may=True)
 
     async def last(self) -> list[RunListed]:
         """The last runs, the newest first."""

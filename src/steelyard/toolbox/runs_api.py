@@ -25,6 +25,8 @@ from steelyard.toolbox.batches import Batches
 from steelyard.toolbox.model import RunId, SiteId
 from steelyard.toolbox.parameters import default_of
 from steelyard.toolbox.registry import RegistryError, site_named
+from steelyard.toolbox.rules import may_run
+from steelyard.toolbox.rules_store import read_rules
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runs_data import batch_data, run_data
 from steelyard.toolbox.runs_read import read_batch, read_lines, read_run
@@ -180,13 +182,14 @@ class RunsApi:
     async def run(self, request: Request) -> Response:
         """One run, with its steps, and what was said after the line `after`."""
         number, after = _number(request, "run"), numeric_id(request.query_params.get("after", "")) or 0
-        async with self._acts.database.transaction(standing_of(request).workspace) as conn:
-            seen = await read_run(conn, RunId(number))
+        who = standing_of(request)
+        async with self._acts.database.transaction(who.workspace) as conn:
+            seen, rules = await read_run(conn, RunId(number)), await read_rules(conn)
             lines = await read_lines(conn, RunId(number), after)
         if seen is None:
             raise HTTPException(404)
         can = sorted(each.value for each in acts_of(seen, self._acts.clock()))
-        shown = seen_by(seen, standing_of(request).person)
+        shown = seen_by(seen, who.person, may=may_run(who, seen.risk, seen.group, rules).allowed)
         return JSONResponse(run_data(shown) | {"can": can, "lines": plain(lines)})
 
     async def batch(self, request: Request) -> Response:

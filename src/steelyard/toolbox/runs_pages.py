@@ -184,8 +184,8 @@ class RunsPages:
             rules, safety = await read_rules(conn), await read_safety(conn)
         if seen is None:
             raise HTTPException(404)
-        seen, now = seen_by(seen, watched.standing.person), self._clock()
-        may = may_run(watched.standing, seen.risk, seen.group, rules)
+        may, now = may_run(watched.standing, seen.risk, seen.group, rules), self._clock()
+        seen = seen_by(seen, watched.standing.person, may=may.allowed)
         approves = watched.standing.person != seen.person and may_approve(
             watched.standing, seen.risk, seen.group, rules
         )

@@ -105,10 +105,13 @@ class RunSeen(NamedTuple):
         return saved(self.state, self.minutes, self.took_ms)
 
 
-def seen_by(run: RunSeen, person: PersonId | None) -> RunSeen:
-    """`run` as `person` may see it: what its report holds as `private` is for who asked alone."""
+def seen_by(run: RunSeen, person: PersonId | None, *, may: bool) -> RunSeen:
+    """`run` as `person` may see it: what its report holds as `private` is for who asked alone, and `may` run it still.
+
+    So an API token that may only look is not told what lets somebody in.
+    """
     report = cast("Mapping[str, Json]", run.report or {})
-    if "private" not in report or person == run.person:
+    if "private" not in report or (may and person == run.person):
         return run
     return run._replace(report={name: each for name, each in report.items() if name != "private"})
 

@@ -21,7 +21,7 @@ from steelyard.toolbox.model import RunId
 from steelyard.toolbox.runbooks import Runbooks
 from steelyard.toolbox.runs_api import as_refusal
 from steelyard.toolbox.runs_read import read_run
-from steelyard.toolbox.runs_seen import RunSeen
+from steelyard.toolbox.runs_seen import RunSeen, seen_by
 from steelyard.toolbox.scanning import words
 from steelyard.toolbox.scanning.findings import read_findings
 from steelyard.toolbox.scanning.model import Kept, Severity
@@ -103,7 +103,7 @@ class FindingsPages:
             findings = await read_findings(conn, RunId(number))
         if run is None or not run.report or "findings" not in run.report:
             raise HTTPException(404)
-        return _Found(run, findings)
+        return _Found(seen_by(run, None, may=False), findings)
 
     def _answer(
         self, request: Request, found: _Found, refusal: RunRefused | None = None, wanted: frozenset[str] = frozenset()

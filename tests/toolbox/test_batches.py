@@ -7,6 +7,7 @@ from engine import Engine
 
 from steelyard.people.permissions import Role
 from steelyard.toolbox.acts import Request, RunRefused
+from steelyard.toolbox.registry import RegistryError
 from steelyard.toolbox.runs_read import read_batch
 from steelyard.toolbox.runs_seen import BatchSeen
 from steelyard.toolbox.states import State
@@ -101,3 +102,26 @@ async def test_a_run_of_a_waiting_request_is_not_confirmed_past_its_approval(eng
     run = await engine.run((await batch_of(engine, batch)).runs[0].run)
     state = await engine.acts.confirm(engine.person(1, Role.LEAD), run.run, run.plan_digest, "shop.example")
     assert state is State.WAITS
+
+
+async def test_a_worker_that_was_lost_while_it_planned_costs_no_site_its_turn(engine: Engine) -> None:
+    for name in NAMES[1:]:
+        await engine.add_site(name)
+    request = Request("set_motto", [engine.sites[name] for name in NAMES], {"text": "new"})
+    batch = await engine.batches.ask(engine.person(1, Role.LEAD), request)
+    await engine.rows("UPDATE run SET attempt = attempt + 1 RETURNING 1")
+    await engine.settle()
+    await engine.batches.confirm(engine.here, batch)
+    await engine.settle()
+    assert states(await batch_of(engine, batch)) == [State.DONE] * 4
+
+
+async def test_a_request_is_called_off_though_a_site_of_it_was_removed(engine: Engine) -> None:
+    batch = await asked(engine, text="new")
+    run = (await batch_of(engine, batch)).runs[1].run
+    await engine.rows("UPDATE site SET removed_at = now() WHERE name = 'a.example' RETURNING 1")
+    with pytest.raises(RegistryError, match="not in the registry"):
+        await engine.batches.confirm(engine.here, batch)
+    await engine.acts.cancel(engine.here, run)
+    await engine.batches.cancel(engine.here, batch)
+    assert states(await batch_of(engine, batch)) == [State.CANCELLED] * 4

@@ -19,7 +19,7 @@ from steelyard.store.ledger import Ledger
 from steelyard.toolbox import journal, others, store
 from steelyard.toolbox.model import Risk, RunId, Site, SiteId, Token
 from steelyard.toolbox.parameters import read_values
-from steelyard.toolbox.registry import read_site
+from steelyard.toolbox.registry import find_site, read_site
 from steelyard.toolbox.rules import may_approve, may_run
 from steelyard.toolbox.rules_store import read_rules
 from steelyard.toolbox.runbook import Runbook
@@ -213,7 +213,7 @@ class RunActs:
     async def cancel(self, who: Standing, run: RunId) -> None:
         """Calls a run off: at once where nothing was begun, else after the step that it is at; that is put back."""
         async with self.database.transaction(who.workspace) as conn:
-            known, _ = await self._of(conn, who, run)
+            known, _ = await self._of(conn, who, run, removed=True)
             await self.cancel_known(conn, who, known)
         await self.database.notify(RUNS_CHANNEL)
 
@@ -271,12 +271,17 @@ class RunActs:
         fact = Fact(kind, micros(self.clock()), conversation, None, store.facts_data(**data), who.person)
         await self.ledger.append(conn, who.workspace, [fact])
 
-    async def _of(self, conn: Connection, who: Standing, run: RunId, limit: Risk = Risk.DESTROYS) -> tuple[Run, Site]:
-        """A run, locked, that `who` may do something with: who may run it. `limit`: the risk that counts at most."""
+    async def _of(
+        self, conn: Connection, who: Standing, run: RunId, limit: Risk = Risk.DESTROYS, *, removed: bool = False
+    ) -> tuple[Run, Site]:
+        """A run, locked, that `who` may do something with: who may run it. `limit`: the risk that counts at most.
+
+        `removed`: also where its site was taken out of the registry since.
+        """
         known = await store.find_run(conn, run, locked=True)
         if known is None:
             raise refused("no_run")
-        site = await read_site(conn, known.site)
+        site = await (site_of(conn, known) if removed else read_site(conn, known.site))
         order = list(Risk)
         await require_allowed(conn, who, min(known.risk, limit, key=order.index), site)
         return known, site
@@ -337,6 +342,12 @@ def place_of(workspace: WorkspaceId, token: Token, name: str) -> str:
 
 def _place(who: Standing, token: Token, name: str) -> str:
     return place_of(who.workspace, token, name)
+
+
+async def site_of(conn: Connection, run: Run) -> Site:
+    """The site of a run, also one that is not in the registry any more: what was asked for there can be called off."""
+    row = await find_site(conn, run.site)
+    return row.site if row is not None else await read_site(conn, run.site)
 
 
 async def require_allowed(conn: Connection, who: Standing, risk: Risk, site: Site) -> None:

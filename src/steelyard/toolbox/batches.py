@@ -14,7 +14,16 @@ from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.permissions import Standing
 from steelyard.store.database import Connection
 from steelyard.toolbox import store
-from steelyard.toolbox.acts import MOST_SITES, Request, RunActs, RunRefused, refused, require_allowed, require_approver
+from steelyard.toolbox.acts import (
+    MOST_SITES,
+    Request,
+    RunActs,
+    RunRefused,
+    refused,
+    require_allowed,
+    require_approver,
+    site_of,
+)
 from steelyard.toolbox.model import Risk, RunId
 from steelyard.toolbox.registry import read_site
 from steelyard.toolbox.states import AT_WORK, UNSUCCESSFUL, Event, Reason, State
@@ -72,7 +81,8 @@ class Batches:
             ready = [run for run in runs if run.state is State.PLANNED]
             if not ready:
                 raise refused("not_now")
-            await self._require_allowed(conn, who, runs)
+            for run in ready:
+                await require_allowed(conn, who, run.risk, await read_site(conn, run.site))
             if ready[0].risk is Risk.DESTROYS and typed.strip() != str(len(ready)):
                 raise refused("not_counted", "typed", count=len(ready))
             await conn.execute(
@@ -91,7 +101,8 @@ class Batches:
             known, runs = await _of(conn, batch)
             if known["confirmed_at"] is None or known["approved_at"] is not None or known["stopped_at"] is not None:
                 raise refused("not_now")
-            for run in runs:
+            ready = [run for run in runs if run.state is State.PLANNED]
+            for run in ready:
                 site = await read_site(conn, run.site)
                 first = (known["person"], known["confirmed_by"])
                 await require_approver(conn, who, first, run.risk, site.group)
@@ -99,7 +110,7 @@ class Batches:
                 "UPDATE batch SET approver = %s, approved_at = %s WHERE batch = %s",
                 [who.person, self.acts.clock(), batch],
             )
-            for run in runs:
+            for run in ready:
                 await self.acts.record(conn, who, "run.approved", run.conversation, run=run.run, site=run.site)
             await start_next(self.acts, conn, who.workspace, batch)
         await self.acts.database.notify(RUNS_CHANNEL)
@@ -108,7 +119,8 @@ class Batches:
         """Begins no further run of a request, and cancels those that are at work."""
         async with self.acts.database.transaction(who.workspace) as conn:
             _, runs = await _of(conn, batch)
-            await self._require_allowed(conn, who, runs)
+            for run in runs:
+                await require_allowed(conn, who, run.risk, await site_of(conn, run))
             await conn.execute(
                 "UPDATE batch SET stopped_at = coalesce(stopped_at, %s) WHERE batch = %s", [self.acts.clock(), batch]
             )
@@ -116,10 +128,6 @@ class Batches:
                 if run.state in (State.PLANNING, State.PLANNED, State.WAITS, State.QUEUED, State.RUNNING):
                     await self.acts.cancel_known(conn, who, run)
         await self.acts.database.notify(RUNS_CHANNEL)
-
-    async def _require_allowed(self, conn: Connection, who: Standing, runs: list[Run]) -> None:
-        for run in runs:
-            await require_allowed(conn, who, run.risk, await read_site(conn, run.site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ class Turns:
         if known["confirmed_at"] is None or known["stopped_at"] is not None:
             return
         failed = sum(each.state in UNSUCCESSFUL and each.confirmed_at is not None for each in runs)
-        changed = sum(each.state is State.PLANNED and each.attempt > 1 for each in runs)
+        changed = sum(each.state is State.PLANNED and each.changed for each in runs)
         if failed + changed >= known["most_failures"]:
             await _stop(conn, run.batch, runs, self.acts.clock())
         else:
@@ -151,7 +159,7 @@ async def start_next(acts: RunActs, conn: Connection, workspace: WorkspaceId, ba
     for run in runs:
         if room <= 0:
             return
-        if run.state is not State.PLANNED or run.attempt > 1:
+        if run.state is not State.PLANNED or run.changed:
             continue
         locked = await store.find_run(conn, run.run, locked=True)
         if locked is None or locked.state is not State.PLANNED:
@@ -179,7 +187,7 @@ async def _stop(conn: Connection, batch: int, runs: list[Run], now: datetime) ->
     await conn.execute("UPDATE batch SET stopped_at = coalesce(stopped_at, %s) WHERE batch = %s", [now, batch])
     says = Said(N_("It was not begun: others of the same request failed."))
     for run in runs:
-        if run.state is State.PLANNED and run.attempt <= 1:
+        if run.state is State.PLANNED and not run.changed:
             await store.change(conn, run, Event.CANCEL, reason=Reason("batch_stopped", says))
             await conn.execute("UPDATE run SET ended_at = %s, sealed = '{}' WHERE run = %s", [now, run.run])
 

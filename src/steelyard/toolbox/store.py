@@ -89,6 +89,8 @@ class Run:
     attempt: int
     why: str
     conversation: ConversationId | None
+    changed: bool
+    """Whether its site changed since somebody confirmed its plan: there is a new one to look at."""
 
     @property
     def keeps(self) -> Mapping[str, Json]:
@@ -104,7 +106,7 @@ class Run:
 _RUN: Final[LiteralString] = """
 SELECT run, token, runbook, digest, risk, site, batch, undoes, params, sealed, state, person, plan, plan_digest,
        minutes, asked_at, holds_until, confirmed_at, confirmed_by, started_at, ended_at, cancel_at, undo_until,
-       undone_by, erased_at, attempt, why, conversation
+       undone_by, erased_at, attempt, why, conversation, coalesce(reason->>'code' = 'changed', false) AS changed
 FROM run WHERE run = %(run)s
 """
 

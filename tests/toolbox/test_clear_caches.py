@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.toolbox.carrying import Carrying, asked_for, hints_of
+import pytest
+from tests.toolbox.carrying import Carrying, Killed, asked_for, hints_of
 from tests.toolbox.test_set_up_redis import carrying, planned, with_redis
 
 from steelyard.demo.hosting import Site
@@ -97,6 +98,22 @@ def test_a_killed_clearing_leaves_nothing_aside(carrying: Carrying, wordpress: S
     _, plan = to_clear(carrying, wordpress, php=False)
     carrying.carry_out(plan)
     assert [path.name for path in (wordpress.content / "cache").iterdir()] == ["min"]
+
+
+def test_killed_between_two_folders_the_first_is_there_when_it_is_done_again(
+    carrying: Carrying, wordpress: Site
+) -> None:
+    put(wordpress, "cache/min/x.css")
+    (wordpress.content / "cache/min").chmod(0o750)
+    _, plan = to_clear(carrying, wordpress, php=False)
+    carrying.kill = ("make_folder", 0)
+    with pytest.raises(Killed):
+        carrying.carry_out(plan)
+    assert not (wordpress.content / "cache/min").exists()
+    carrying.kill = None
+    carrying.carry_out(plan)
+    assert [path.name for path in (wordpress.content / "cache").iterdir()] == ["min"]
+    assert (wordpress.content / "cache/min").stat().st_mode & 0o777 == 0o750
 
 
 def test_nginx_forgets_this_host_s_pages_and_no_other_s(carrying: Carrying, wordpress: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -21,6 +22,7 @@ from steelyard.toolbox.journal import (
     rest,
     shortened,
     unpacked,
+    with_cut_off,
 )
 from steelyard.toolbox.model import Action, By, Check, Plan, Secret, Step, encode
 from steelyard.toolbox.states import AT_WORK, ENDED, STATE_WORDS, TRANSITIONS, Event, State, after
@@ -142,6 +144,18 @@ def test_a_report_is_kept_apart_from_what_a_step_answered() -> None:
     answer = Scrub(()).answer([{"status": 0}, {"report": {"disk": "full"}, "status": 1}])
     assert answer.report == {"disk": "full"}
     assert answer.result == [{"status": 0}, {"status": 1}]
+
+
+def test_a_way_back_that_was_cut_off_is_gone_to_its_end_whatever_can_still_be_read() -> None:
+    check = Check(SAID, Action("look"), {"there": True})
+    steps = tuple(Step(name, SAID, SAID, (Action(name),)) for name in ("files", "tables", "reload"))
+    first = entries_of(Plan(steps, checks=(check,)), "undo", 5)
+    cut = [replace(first[0], outcome="done"), replace(first[1], begun=True), *first[2:]]
+    assert [step.name for step in with_cut_off(Plan(()), cut).steps] == ["tables", "reload"]
+    assert with_cut_off(Plan(()), cut).checks == (check,)
+    anew = Plan((Step("tables", SAID, SAID, (Action("other"),)),))
+    assert [step.actions[0].verb for step in with_cut_off(anew, cut).steps] == ["other", "reload"]
+    assert with_cut_off(anew, []) == anew
 
 
 def test_what_a_check_expects() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from steelyard.toolbox.model import Action, Check, Json, Plan, Step, decode, encode
@@ -155,6 +155,22 @@ def begun(entries: Iterable[Entry]) -> bool:
 def put_back_begun(entries: Iterable[Entry]) -> bool:
     """Whether putting it back was begun: then going forward again is no way any more."""
     return any(each.begun and each.phase == "undo" for each in entries)
+
+
+def with_cut_off(plan: Plan, entries: Iterable[Entry]) -> Plan:
+    """The plan of a way back, with what an earlier one that was cut off had still to do and this does not name.
+
+    What it reads cannot tell: that files are back is seen, that nobody had PHP forget the others is not.
+    """
+    open_ = [each for each in entries if each.phase == "undo" and not each.outcome]
+    named = {step.name for step in plan.steps}
+    steps = tuple(
+        Step(each.name, each.title, each.says, each.actions, each.seconds, each.touches, each.probe, each.always)
+        for each in open_
+        if each.check is None and each.name not in named
+    )
+    checks = plan.checks or tuple(each.check for each in open_ if each.check is not None)
+    return replace(plan, steps=(*plan.steps, *steps), checks=checks)
 
 
 def left_to_let_go(entries: Iterable[Entry]) -> list[Entry]:

@@ -309,6 +309,7 @@ class _Work:
         plan = undo(left, facts)
         async with self._ground.database.transaction(self._workspace) as conn:
             await store.hold(conn, self._run)
+            plan = journal.with_cut_off(plan, await store.read_entries(conn, self._run.run))
             first = await store.forget_unfinished_undo(conn, self._run.run)
             entries = entries_of(plan, "undo", first)
             await store.add_entries(conn, self._workspace, self._run.run, entries, self._doer.scrub)

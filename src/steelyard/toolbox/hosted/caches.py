@@ -77,8 +77,10 @@ def clear_folders(here: Here, args: dict[str, Any]) -> Any:
     for number, path in enumerate(args["paths"]):
         parent, _, name = path.rpartition("/")
         aside = f"{parent}/.steelyard-{args['token']}-{name}"
-        here.remove_tree(aside)  # of a run that was ended
-        found = here.stat(path)
+        found, left = here.stat(path), here.stat(aside)
+        if found is None and left is not None and left.kind == "folder":  # a kill came between the two
+            here.make_folder(path, left.mode)
+        here.remove_tree(aside)
         if found is not None and found.kind == "folder":
             here.rename(path, aside)
             here.make_folder(path, found.mode)

@@ -52,16 +52,17 @@ def make(here: Here, args: dict[str, Any]) -> Any:
     told = {"hash": hashlib.sha256(code.encode()).hexdigest(), "until": until, "user": int(args["user"])}
     plugin = here.resource(FILES[0]).replace(b"STEELYARD_TOLD", base64.b64encode(json.dumps(told).encode()))
     if here.stat(args["plugins"]) is None:
+        here.note("links", {"folder": args["plugins"]})  # before: a folder that nobody notes would stay
         here.make_folder(args["plugins"])
-        here.note("links", {"folder": args["plugins"]})
     here.write(_file(here, args["plugins"]), plugin, 0o600)
     link = f"{args['url'].rstrip('/')}/wp-login.php?steelyard_link={code}"
     return {"until": until, "host": urlsplit(link).netloc, "report": {"private": {"link": link, "until": until}}}
 
 
 def look(here: Here, args: dict[str, Any]) -> Any:
-    """`links.look`: {plugins} -> {there: bool}: whether this run's link still lets somebody in."""
-    return {"there": here.stat(_file(here, args["plugins"])) is not None}
+    """`links.look`: {plugins} -> {there, folder}: whether this run's link still lets somebody in, and whether the
+    folder that the run had to make for it is there, and empty."""
+    return {"there": here.stat(_file(here, args["plugins"])) is not None, "folder": _is_left(here, args["plugins"])}
 
 
 def drop(here: Here, args: dict[str, Any]) -> Any:
@@ -70,12 +71,17 @@ def drop(here: Here, args: dict[str, Any]) -> Any:
     there = here.stat(path) is not None
     if there:
         here.remove(path)
-    if here.notes.get("links", {}).get("folder") == folder and here.stat(folder) is not None and not here.list(folder):
+    if _is_left(here, folder):
         here.remove_tree(folder)
     return {"dropped": there}
 
 
 VERBS = {"links.read": read, "links.make": make, "links.look": look, "links.drop": drop}
+
+
+def _is_left(here: Here, folder: str) -> bool:
+    made = here.notes.get("links", {}).get("folder") == folder
+    return made and here.stat(folder) is not None and not here.list(folder)
 
 
 def _file(here: Here, plugins: str) -> str:

@@ -25,7 +25,8 @@ _MOST_ARCHIVE = 200_000_000
 
 
 def extension(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.extension`: {name, modules, apt} and args of `php.read` -> what there is of an extension for the site's PHP.
+    """`php_extensions.extension`: {name, modules, apt} and args of `php.read` -> what there is of an extension for
+    the site's PHP.
 
     `modules`: the names of its .so files; `apt`: whether to ask it. Answers `there` (modules whose file is there),
     `enabled` (by kind, those that an .ini file loads), `package` (its name) and, where a file is not there, `apt`:
@@ -46,7 +47,8 @@ def extension(here: Here, args: dict[str, Any]) -> Any:
 
 
 def loader(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.loader`: {archive, sha256, prefix} and args of `php.read` -> {member, bytes}, before anything is done.
+    """`php_extensions.loader`: {archive, sha256, prefix} and args of `php.read` -> {member, bytes}, before anything
+    is done.
 
     `archive`: a tar on the host, whose member is `prefix`, the version, `_ts` for a thread-safe PHP, and `.so`. Answers
     `missing` and `message` where it does not fit: missing, wrong_hash, wrong_loader.
@@ -62,7 +64,8 @@ def loader(here: Here, args: dict[str, Any]) -> Any:
 
 
 def put_loader(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.put_loader`: {archive, sha256, member, api, zts, arch, path} -> {path}. Lays it there, checked once more.
+    """`php_extensions.put_loader`: {archive, sha256, member, api, zts, arch, path} -> {path}. Lays it there, checked
+    once more.
 
     Without a `path` into the run's folder. Raises Failed `missing`, `wrong_hash`, `wrong_loader`.
     """
@@ -72,7 +75,8 @@ def put_loader(here: Here, args: dict[str, Any]) -> Any:
 
 
 def attempt(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.try`: {binary, settings, ini, lines, modules, first} -> {}. Starts PHP with `lines` added to what command
+    """`php_extensions.try`: {binary, settings, ini, lines, modules, first} -> {}. Starts PHP with `lines` added to
+    what command
     line and FPM load, each in its own settings, and sees that it has `modules` and complains of nothing new.
 
     `settings`: the php.ini by kind; `ini`: the folders by kind; `first`: before all others, and once alone.
@@ -96,7 +100,8 @@ def attempt(here: Here, args: dict[str, Any]) -> Any:
 
 
 def enable(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.enable`: {files} -> {}. Writes .ini files, `{path: text}`, over nothing but what it wrote itself."""
+    """`php_extensions.enable`: {files} -> {}. Writes .ini files, `{path: text}`, over nothing but what it wrote
+    itself."""
     for path, text in args["files"].items():
         found = here.stat(path)
         if found is not None and (found.kind != "file" or here.read(path, most=100_000) != text.encode()):
@@ -107,7 +112,8 @@ def enable(here: Here, args: dict[str, Any]) -> Any:
 
 
 def disable(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.disable`: {files} -> {left}. Removes the files that `php_extensions.enable` wrote; one changed since stays."""
+    """`php_extensions.disable`: {files} -> {left}. Removes the files that `php_extensions.enable` wrote; one changed
+    since stays."""
     left: list[str] = []
     for path, text in args["files"].items():
         found = here.stat(path)
@@ -120,7 +126,8 @@ def disable(here: Here, args: dict[str, Any]) -> Any:
 
 
 def written(here: Here, args: dict[str, Any]) -> Any:
-    """`php_extensions.written`: {files} -> {there}: those of the files that are still as `php_extensions.enable` wrote them."""
+    """`php_extensions.written`: {files} -> {there}: those of the files that are still as `php_extensions.enable`
+    wrote them."""
     there: list[str] = []
     for path, text in args["files"].items():
         found = here.stat(path)

@@ -56,7 +56,7 @@ def undo_reads(left: Left) -> tuple[Read, ...]:
 
 
 def undo(left: Left, facts: Facts) -> Plan:
-    if not facts["link"]["there"]:
+    if not facts["link"]["there"] and not facts["link"]["folder"]:
         return Plan((), nothing=Said(N_("The link was used, or has expired: nobody can sign in with it any more.")))
     step = Step(
         "drop_link",

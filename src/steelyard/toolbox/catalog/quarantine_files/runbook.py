@@ -63,8 +63,9 @@ def undo(left: Left, facts: Facts) -> Plan:
     if not listed:
         message = N_("Other files are where these were. Move those away first: %(names)s")
         raise Refused("taken", Said(message, {"names": ", ".join(str(each[0]) for each in taken[:5])}))
+    marked = [each for each in left.keeps["files"] if each not in taken]  # also those that went back before a kill
     return Plan(
-        (_back(left.keeps["folder"], listed), _marked(int(left.keeps["scan"]), listed, quarantined=False)),
+        (_back(left.keeps["folder"], listed), _marked(int(left.keeps["scan"]), marked, quarantined=False)),
         checks=(_again(left.keeps["folder"], listed),),
         concerns=(Row(Said(N_("Files")), len(listed)),),
         warnings=tuple(Said(N_("Another file is in its place: %(name)s"), {"name": str(each[0])}) for each in taken),

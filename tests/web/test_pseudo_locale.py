@@ -92,7 +92,7 @@ def paths() -> list[str]:
 
 
 PARAMETERS = {"number": "9", "conversation": "5000", "engineer": "101", "person": "1", "id": "5000"}
-PARAMETERS |= {"notification": "1"}
+PARAMETERS |= {"notification": "1", "site": "9", "host": "9", "run": "9", "batch": "9", "slug": "x", "name": "x"}
 
 
 @pytest.fixture

@@ -239,7 +239,7 @@ HINTS: Final[Mapping[str, tuple[Callable[[Json], bool], str]]] = {
     "fpm_check": (_is_argv, '["/usr/sbin/php-fpm8.2", "-t"]'),
     "redis": (_is_redis, '{"host": "127.0.0.1", "port": 6379, "admin": "default"} or {"socket": "/run/redis.sock"}'),
     "ioncube": (_is_loader, f'{{"archive": "/srv/ioncube_loaders_lin_x86-64.tar.gz", "sha256": "{"5e" * 32}"}}'),
-    "redis_plugin": (_is_loader, '{"archive": "/usr/local/lib/steelyard/redis-cache.zip", "sha256": "0123…"}'),
+    "redis_plugin": (_is_loader, f'{{"archive": "/srv/redis-cache.zip", "sha256": "{"5e" * 32}"}}'),
     "nginx_cache": (_is_path, '"/var/cache/nginx/fastcgi"'),
     "web_error_log": (_is_path, '"/var/log/nginx/shop.error.log"'),
     "http_to": (_is_address, '["127.0.0.1", 8080]'),

@@ -70,7 +70,7 @@ class ForPages:
                 topic = await self._ground.topics.of(conn, workspace, conversation)
             shelf = await read_shelf(self._ground, conn, workspace)
         if topic is None:
-            raise HTTPException(404, "No conversation of this number is known here.")
+            raise HTTPException(404, N_("No conversation of this number is known here."))
         carried = {"conversation": str(conversation)}
         pages = tuple(
             Offered(

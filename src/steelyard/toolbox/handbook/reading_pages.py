@@ -31,6 +31,7 @@ from steelyard.toolbox.handbook.searching import find
 from steelyard.toolbox.handbook.store import Page, removed_page
 from steelyard.web.data import answer_table, plain, wants_rows
 from steelyard.web.pages import language_of
+from steelyard.web.said import N_
 from steelyard.web.tables import Choice
 from steelyard.web.toasts import Undo, done_of
 from steelyard.web.viewer import viewer_of
@@ -174,7 +175,7 @@ class ReadingPages:
         """The same as JSON, or as a zip to unpack."""
         _, draft = await self._draft(request)
         if draft is None:
-            raise HTTPException(404, "This page has no numbered steps with commands.")
+            raise HTTPException(404, N_("This page has no numbered steps with commands."))
         if request.url.path.endswith(".zip"):
             headers = {"Content-Disposition": f'attachment; filename="{draft.name}.zip"'}
             return Response(packed(draft), media_type="application/zip", headers=headers)
@@ -191,7 +192,7 @@ class ReadingPages:
         shelf = await read_shelf(self._ground, conn, workspace_of(request))
         page = shelf.page(slug_in(request), reads_in(request))
         if page is None:
-            raise HTTPException(404, "The handbook has no page of this name. Search for its words, or write it.")
+            raise HTTPException(404, N_("The handbook has no page of this name. Search for its words, or write it."))
         return shelf, view_of(self._ground, request, shelf, page, await names_of(conn))
 
     async def _removed(self, conn: Connection, request: Request) -> Told | None:

@@ -208,7 +208,7 @@ class WritingPages:
         shelf = await read_shelf(self._ground, conn, workspace_of(request))
         page = shelf.page(slug_in(request), reads_in(request))
         if page is None:
-            raise HTTPException(404, "The handbook has no page of this name.")
+            raise HTTPException(404, N_("The handbook has no page of this name."))
         return shelf, page
 
     def _show(
@@ -265,5 +265,5 @@ def _to_page(request: Request, key: Key, done: Done) -> Response:
 
 def _refused(error: HandbookError) -> HTTPException:
     if error.code == "missing":
-        return HTTPException(404, "The handbook has no such page any more.")
+        return HTTPException(404, N_("The handbook has no such page any more."))
     return HTTPException(409, "Somebody changed the page meanwhile, so nothing was done. Look at it as it is now.")

@@ -48,7 +48,7 @@ def test_what_runs_counts_and_not_what_its_settings_say_by_now(
 ) -> None:
     site = asked_for(wordpress, hints_of(wordpress.hosting), {}).site
     assert carrying.do(php.loaded(site, ["redis"])) == {"cli": True, "fpm": False}
-    action = php.reload({"php": carrying.do(php.read(site).action)})
+    action = php.reload(site, {"php": carrying.do(php.read(site).action)})
     assert action is not None
     assert action.by is By.SITE
     carrying.do(action)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,18 @@ from hypothesis import strategies as st
 from steelyard.toolbox import catalog
 from steelyard.toolbox.fields import Unfit, account
 from steelyard.toolbox.model import Action, By, Host, HostId, Site, SiteId, decode
-from steelyard.toolbox.prepare import Key, authorized_line, is_covered, prepared, root_commands, script, sudoers
+from steelyard.toolbox.prepare import (
+    Key,
+    authorized_line,
+    is_covered,
+    may_be_done,
+    prepared,
+    reload_fpm,
+    root_commands,
+    script,
+    sudoers,
+)
+from steelyard.toolbox.tools import php
 
 HOST = Host(HostId(1), "web1", "web1.example", 22, "support")
 KEY = Key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFxAo6TdHcXwNDn3u2vJ5ZqGf3M7yLhRr1vB0bN8m0Qd comment", "main")
@@ -158,3 +170,32 @@ def test_a_real_host_takes_the_script_and_sudo_allows_exactly_that(tmp_path: Pat
     if "mount:" in ran.stderr or "unshare:" in ran.stderr:
         pytest.skip(f"this machine gives no namespace of mounts: {ran.stderr.strip()[:120]}")
     assert ran.stdout.split() == ["1", "yes", "yes", "no", "no", "no", "no"], ran.stderr
+
+
+SHOP = site("shop")
+
+
+def test_a_run_has_root_do_what_is_covered_or_hinted_and_nothing_else() -> None:
+    own = {"argv": ["/usr/local/sbin/reload"], "by": "root"}
+    at = replace(SHOP, hints={"fpm_reload": own})
+    for argv, may in (
+        (["/usr/bin/systemctl", "reload", "php8.2-fpm"], True),
+        (["/usr/local/sbin/reload"], True),
+        (["/usr/local/sbin/reload", "x"], False),
+        (["/usr/bin/apt-get", "install", "-y", "--no-install-recommends", "/srv/shop/evil.deb"], False),
+    ):
+        assert may_be_done(Action("run", {"argv": argv}, By.ROOT), at) is may
+    assert not may_be_done(Action("files.write", {"path": "/etc/x", "data": ""}, By.ROOT), at)
+    assert may_be_done(Action("run", {"argv": ["/bin/sh"]}), at)
+
+
+@pytest.mark.parametrize("by", ["site", "support", "root"])
+def test_what_a_site_s_account_tells_of_php_names_no_command(by: str) -> None:
+    told = {"argv": ["/bin/sh", "-c", "id > /tmp/owned"], "by": by}
+    fpm = {"unit": "php8.2-fpm", "version": "8.2", "socket": "/run/x", "reload": told, "check": told}
+    facts = {"php": {"fpm": fpm}}
+    assert php.reload(SHOP, facts) == Action("run", {"argv": list(reload_fpm("8.2"))}, By.ROOT, 30.0)
+    assert php.check(SHOP, facts) == Action("run", {"argv": ["/usr/sbin/php-fpm8.2", "-t"]}, By.ROOT, 30.0)
+    assert php.reload(SHOP, {"php": {"fpm": fpm | {"unit": "ssh"}}}) is None
+    hinted = replace(SHOP, hints={"fpm_reload": {"argv": ["/opt/reload"], "by": "support"}})
+    assert php.reload(hinted, facts) == Action("run", {"argv": ["/opt/reload"]}, By.SUPPORT, 30.0)

@@ -18,6 +18,7 @@ from steelyard.store.database import Connection, Database
 from steelyard.toolbox import store
 from steelyard.toolbox.journal import Answer, Entry, Outcome, Scrub, agrees
 from steelyard.toolbox.model import Action, By, Check, Json, RunId, Secret, Site, Token
+from steelyard.toolbox.prepare import may_be_done
 from steelyard.toolbox.reach import HostError, Reached, Tell
 from steelyard.toolbox.runbook import Read
 from steelyard.toolbox.saying import Saying
@@ -108,6 +109,8 @@ class Doer:
     async def act(self, reached: Reached, action: Action, step: int) -> Json:
         """Does one action, by whoever does it. Raises HostError."""
         tell = self.saying.of(step)
+        if not may_be_done(action, self.site):
+            raise HostError("failed", f"{action.verb} is nothing that a runbook may have root do: see `host prepare`")
         if action.by is not By.WORKER:
             return await reached.call(action, tell)
         verb = self.workers.get(action.verb)

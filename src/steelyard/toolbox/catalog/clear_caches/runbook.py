@@ -92,7 +92,7 @@ def _flush(asked: Asked, facts: Facts) -> Action | None:
 def _forget(asked: Asked, facts: Facts) -> Step:
     """Only the site's own files where FPM can be asked to; else FPM is reloaded, which all its sites feel."""
     held, title = facts["compiled"], Said(N_("Have PHP compile the site's files anew"))
-    forget, reload = php.forget(facts, [asked.site.docroot]), php.reload(facts)
+    forget, reload = php.forget(facts, [asked.site.docroot]), php.reload(asked.site, facts)
     if held["asked"] and forget:
         says = Said(N_("%(count)s files, %(size)s"), {"count": held["scripts"], "size": Size(held["bytes"])})
         return Step("forget_compiled", title, says, (forget,))

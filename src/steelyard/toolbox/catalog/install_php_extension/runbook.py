@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from steelyard.toolbox.model import Action, Check, Json, Plan, Refused, Risk, Row, Size, Step
+from steelyard.toolbox.model import Action, Check, Json, Plan, Refused, Risk, Row, Site, Size, Step
 from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbook
 from steelyard.toolbox.tools import files, http, php
 from steelyard.toolbox.tools import php_extensions as extensions
@@ -52,7 +52,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     has = Check(says, php.loaded(asked.site, list(modules)), {"cli": True, "fpm": True}, tries=25)
     affected = Said(N_("All sites of PHP %(version)s on this host get it."), {"version": of_php["version"]})
     return Plan(
-        (*enabling, *_reload(facts)),
+        (*enabling, *_reload(asked.site, facts)),
         checks=(has, _answers(asked.site.url, asked.site.hints)),
         concerns=_concerns(asked, facts),
         warnings=(affected,),
@@ -64,7 +64,7 @@ def undo(left: Left, facts: Facts) -> Plan:
     steps = tuple(_back(left, facts))
     if not steps:
         return Plan((), nothing=Said(N_("PHP loads what it loaded before.")))
-    return Plan((*steps, *_reload(facts)), checks=(_answers(left.site.url, left.site.hints),))
+    return Plan((*steps, *_reload(left.site, facts)), checks=(_answers(left.site.url, left.site.hints),))
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:
@@ -174,8 +174,8 @@ def _enable(written: Mapping[str, str]) -> Step:
     return Step("enable", Said(N_("Have PHP load it")), says, (extensions.enable(written),))
 
 
-def _reload(facts: Facts) -> Iterator[Step]:
-    check, reload = php.check(facts), php.reload(facts)
+def _reload(site: Site, facts: Facts) -> Iterator[Step]:
+    check, reload = php.check(site, facts), php.reload(site, facts)
     if check is None or reload is None:
         return
     version = {"version": facts["php"]["version"]}

@@ -153,7 +153,7 @@ def _uploads(way: Way) -> str:
 
 
 def _reload(way: Way) -> Iterator[Step]:
-    reload = php.reload(way.facts)
+    reload = php.reload(way.asked.site, way.facts)
     if reload is not None:
         says = Said(N_("It forgets the old site’s code"))
         yield Step("reload_php", Said(N_("Reload PHP-FPM")), says, (reload,), 0.05)
@@ -173,7 +173,7 @@ def _proof(way: Way) -> Check:
 
 
 def _keeps(way: Way) -> dict[str, Json]:
-    reload = php.reload(way.facts)
+    reload = php.reload(way.asked.site, way.facts)
     return {
         "place": way.place,
         "configs": way.configs,

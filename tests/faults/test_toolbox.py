@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from victim import READS
 
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
@@ -65,7 +64,7 @@ async def struck(engine: Engine, url: str, keys: Path, run: RunId, nth: int, fau
     """Has a worker take the run up that is struck at its nth change; its exit status."""
     asked = {
         "url": url, "workspace": engine.workspace, "run": run, "keys": str(keys), "runbooks": str(FOLDER),
-        "nth": nth, "fault": fault, "when": when, "reads": READS,
+        "nth": nth, "fault": fault, "when": when,
     }  # fmt: skip
     victim = await asyncio.create_subprocess_exec(
         sys.executable, str(Path(__file__).parent / "victim.py"), json.dumps(asked),
@@ -156,7 +155,7 @@ def check_journal(run: RunSeen) -> None:
     if run.state is State.DONE:
         assert {step.state for step in run.steps} == {"done"}
     else:
-        assert {step.state for step in run.steps if step.phase == "undo"} == {"done"}
+        assert {step.state for step in run.steps if step.phase == "undo"} <= {"done"}
 
 
 def test_the_test_runbooks_load() -> None:

@@ -19,11 +19,11 @@ from typing import Any, Literal
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.toolbox import run_ground
 from steelyard.store.database import Connection, Database
-from steelyard.toolbox.model import Action, Host, Json, RunId
+from steelyard.toolbox.model import Action, Host, Json, RunId, encode
 from steelyard.toolbox.reach import Errand, HostError, Reach, Reached, Tell
 from steelyard.toolbox.run import work_on
 
-Fault = Literal["kill", "lose", "fill"]
+Fault = Literal["kill", "lose", "fill", "cut", "full"]
 When = Literal["before", "during", "after"]
 READS = ("files.stat", "files.disk", "files.part", "http.get", "wordpress.read", "php.read")
 """Verbs that change nothing: nothing is lost with them."""
@@ -32,8 +32,12 @@ READS = ("files.stat", "files.disk", "files.part", "http.get", "wordpress.read",
 class Struck:
     """A way to hosts on which something happens at the `nth` call that changes anything, from 0."""
 
-    def __init__(self, way: Reach, nth: int, fault: Fault, when: When, changes: Callable[[Action], bool]) -> None:
+    def __init__(
+        self, way: Reach, nth: int, fault: Fault, when: When, changes: Callable[[Action], bool], server: int = 0
+    ) -> None:
+        """`server`: the process whose connections are cut."""
         self.way, self.nth, self.fault, self.when, self.changes = way, nth, fault, when, changes
+        self.server = server
         self.calls = 0
         self.struck = False
 
@@ -41,6 +45,24 @@ class Struck:
     async def open(self, host: Host, errand: Errand) -> AsyncGenerator[Reached]:
         async with self.way.open(host, errand) as reached:
             yield _Struck(self, reached)
+
+    async def strike(self) -> None:
+        """What happens."""
+        match self.fault:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "lose":
+                for child in children(os.getpid()):
+                    with suppress(ProcessLookupError):
+                        os.killpg(child, signal.SIGKILL)  # each has a session of its own
+                await asyncio.sleep(0.02)
+                if self.when == "after":  # it had answered: what is lost is the answer
+                    raise HostError("lost", "the connection broke", permanent=False)
+            case "cut":
+                for each in connections(self.server):
+                    os.kill(each, signal.SIGKILL)
+            case "fill":
+                raise HostError("disk_full", "There is no room left on the disk")
 
 
 class _Struck:
@@ -56,40 +78,32 @@ class _Struck:
             return await self._reached.call(action, tell)
         of.struck = True
         if of.when == "before":
-            await self._strike()
+            await of.strike()
             return await self._reached.call(action, tell)
         work = asyncio.ensure_future(self._reached.call(action, tell))
         if of.when == "during":
             await asyncio.sleep(0.002)
         else:
             await asyncio.wait([work])
-        await self._strike()
+        await of.strike()
         return await work
 
-    async def _strike(self) -> None:
-        match self._of.fault:
-            case "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            case "lose":
-                for child in children():
-                    with suppress(ProcessLookupError):
-                        os.killpg(child, signal.SIGKILL)  # each has a session of its own
-                await asyncio.sleep(0.02)
-                if self._of.when == "after":  # it had answered: what is lost is the answer
-                    raise HostError("lost", "the connection broke", permanent=False)
-            case "fill":
-                raise HostError("disk_full", "There is no room left on the disk")
 
-
-def children() -> list[int]:
-    """The processes that this one started, such as a helper."""
+def children(of: int) -> list[int]:
+    """The processes that one started, such as a helper."""
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid():
+            if parent == of:
                 found.append(int(entry.name))
     return found
+
+
+def connections(server: int) -> list[int]:
+    """The processes of an SSH server that serve connections; what they started for people is left to notice."""
+    own = [each for each in children(server) if "sshd" in Path(f"/proc/{each}/comm").read_text()]
+    return [*own, *(each for child in own for each in connections(child))]
 
 
 def touches_of(reads: frozenset[str]) -> Callable[[Action], bool]:
@@ -100,13 +114,19 @@ def touches_of(reads: frozenset[str]) -> Callable[[Action], bool]:
     )
 
 
+def among(actions: list[Json]) -> Callable[[Action], bool]:
+    """What counts are these actions, which steps of a plan do."""
+    return lambda action: encode(action) in actions
+
+
 async def be_struck(asked: dict[str, Any]) -> None:
     """Takes up one run."""
     runbooks = Path(asked["runbooks"]) if asked["runbooks"] else None
     async with Database.open(asked["url"], size=4) as database:
         ground = run_ground(database, runbooks, Path(asked["keys"]), Path(asked["keys"]))
         way = ground.ways(WorkspaceId(asked["workspace"]))
-        struck = Struck(way, asked["nth"], asked["fault"], asked["when"], touches_of(frozenset(asked["reads"])))
+        changes = among(asked["actions"]) if "actions" in asked else touches_of(frozenset(READS))
+        struck = Struck(way, asked["nth"], asked["fault"], asked["when"], changes)
 
         async def slots(_: Connection) -> dict[str, Json]:
             return asked.get("slots", {})

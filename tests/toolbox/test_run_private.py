@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,3 +56,27 @@ async def test_who_asked_sees_it_as_long_as_they_may_run_it(engine: Engine) -> N
     seen = await engine.run(await of_person(engine))
     assert "SESAME" in str(seen_by(seen, seen.person, may=True))
     assert "SESAME" not in str(seen_by(seen, seen.person, may=False))
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        "no mapping",
+        [1],
+        {},
+        {"link": LINK, "until": "soon"},
+        {"link": LINK, "until": 1e300},
+        {"link": ["x"], "until": 9999999999},
+        {"link": "javascript:alert('SESAME')", "until": 9999999999},
+    ],
+)
+async def test_whatever_a_host_calls_private_its_page_is_shown_and_links_to_nothing(
+    engine: Engine, client: httpx.AsyncClient, private: Any
+) -> None:
+    run = await of_person(engine)
+    for report in ({"private": private}, [private], str(private)):
+        set_it = "UPDATE run SET person = NULL, report = %s::jsonb WHERE run = %s RETURNING 1"
+        await engine.rows(set_it, json.dumps(report), run)
+        answer = await client.get(f"/runs/{run}")
+        assert answer.status_code == 200
+        assert "SESAME" not in answer.text

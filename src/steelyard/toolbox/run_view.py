@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from steelyard.kit.ids import PersonId
 from steelyard.toolbox.acting import Act
 from steelyard.toolbox.diagnosis import Told, told
-from steelyard.toolbox.model import Json
 from steelyard.toolbox.rules import MayRun
 from steelyard.toolbox.runbook import Parameter, Runbook
 from steelyard.toolbox.runs_seen import Being, RunSeen, StepSeen
@@ -20,6 +19,9 @@ from steelyard.web.said import N_
 
 SCALES_MS: Final = tuple(step * 10**power for power in range(2, 7) for step in (1, 2, 5))
 """What all bars of a page together may stand for, in milliseconds."""
+
+_LAST: Final = 253_402_300_800
+"""The year 10000, in seconds since 1970."""
 
 STEP_WORDS: Final[Mapping[Being, str]] = {
     "done": N_("done"),
@@ -125,10 +127,13 @@ class RunView(NamedTuple):
     @property
     def link(self) -> str:
         """A link that signs in to the site once, for who asked, while it holds and was not taken back."""
-        report = cast("Mapping[str, Json]", self.run.report or {})
-        private = cast("Mapping[str, Json]", report.get("private") or {})
-        fresh = self.run.undone_by is None and float(private.get("until", 0)) > self.at.timestamp()
-        return str(private.get("link", "")) if fresh else ""
+        match self.run.report:
+            # What a host told: only a page is linked to, and only until a time that there is.
+            case {"private": {"link": str(link), "until": int() | float() as until}} if until < _LAST:
+                fresh = self.run.undone_by is None and until > self.at.timestamp()
+                return link if fresh and link.startswith(("https://", "http://")) else ""
+            case _:
+                return ""
 
     @property
     def link_until(self) -> datetime:
@@ -181,7 +186,7 @@ def view_of(
     steps, scale = drawn(run.steps, run.started_at)
     known = {each.name: each for each in runbook.parameters} if runbook is not None else {}
     chosen = tuple(_chosen(name, value, known.get(name)) for name, value in run.params.items())
-    report = f"/runs/{run.run}/findings" if run.report and "findings" in run.report else ""
+    report = f"/runs/{run.run}/findings" if "findings" in run.told else ""
     return RunView(
         run, "", _name(run.person, names), _name(run.approver, names) if run.approver else "", chosen, steps, scale,
         pressing, report, place, at,

@@ -95,6 +95,12 @@ class RunSeen(NamedTuple):
     steps: tuple[StepSeen, ...] = ()
 
     @property
+    def told(self) -> Mapping[str, Json]:
+        """Its report by names; empty where a host told another thing."""
+        report: Json = self.report
+        return cast("Mapping[str, Json]", report) if isinstance(report, dict) else {}
+
+    @property
     def name_typed(self) -> bool:
         """Whether confirming takes the site's name typed."""
         return self.risk is Risk.DESTROYS
@@ -110,7 +116,7 @@ def seen_by(run: RunSeen, person: PersonId | None, *, may: bool) -> RunSeen:
 
     So an API token that may only look is not told what lets somebody in.
     """
-    report = cast("Mapping[str, Json]", run.report or {})
+    report = run.told
     if "private" not in report or (may and person == run.person):
         return run
     return run._replace(report={name: each for name, each in report.items() if name != "private"})

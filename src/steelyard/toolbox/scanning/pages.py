@@ -101,7 +101,7 @@ class FindingsPages:
         async with self._database.transaction(standing_of(request).workspace) as conn:
             run = await read_run(conn, RunId(number))
             findings = await read_findings(conn, RunId(number))
-        if run is None or not run.report or "findings" not in run.report:
+        if run is None or "findings" not in run.told:
             raise HTTPException(404)
         return _Found(seen_by(run, None, may=False), findings)
 

@@ -353,3 +353,20 @@ def test_what_is_not_wanted_any_more_ends(here: Here, ground: Path) -> None:
     assert time.monotonic() - began < (4 if here.near else 8)
     assert code_of(lambda: here.write(f"{ground}/a", b"")) == "ended"
     assert not (ground / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file://{}",
+        "FILE://{}",
+        "http://127.0.0.1:99999/",
+        "http://[::1",
+        "http://127.0.0.1/\r\nX: y",
+        "http:///x",
+        "-o{}",
+    ],
+)
+def test_only_a_page_is_asked_for(here: Here, ground: Path, address: str) -> None:
+    (ground / "page").write_text("HTTP/1.1 200 OK\r\n\r\nwhat is in a file")
+    assert code_of(lambda: here.http(address.format(ground / "page"))) == "failed"

@@ -17,11 +17,8 @@ def get(
     The certificate is not judged: what is asked is whether the site answers, often on its own machine.
     """
     from http.client import HTTPException
-    from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failed("failed", f"{shown(url)} is no address of a page")
+    parts = parts_of(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     until = time.monotonic() + timeout
     connection = _connection(parts, to, timeout)
@@ -38,6 +35,20 @@ def get(
         raise Failed("bad_output", f"{shown(url)} answers no HTTP: {type(error).__name__}") from None
     finally:
         connection.close()
+
+
+def parts_of(url: str) -> Any:
+    """The parts of a page's address, as urllib has them. Raises Failed `failed` for what is none, such as a file's."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not url.isprintable() or " " in url:
+        raise Failed("failed", f"{shown(url)} is no address of a page")
+    return parts
 
 
 def _connection(parts: Any, to: tuple[str, int] | None, timeout: float) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime
 from shlex import quote
 from typing import Any, NamedTuple
 
-from steelyard.toolbox.hosted import names, scripts
+from steelyard.toolbox.hosted import names, requests, scripts
 from steelyard.toolbox.hosted.here import Here, Place
 from steelyard.toolbox.hosted.words import HANDED, Failed, Ran, Seen, shown
 
@@ -236,7 +236,22 @@ class There(Here):
         most: int = 200_000,
     ) -> tuple[int, dict[str, str], bytes]:
         """By `curl`."""
-        argv = ["curl", "-q", "-sS", "-i", "-k", "--noproxy", "*", "--http1.1", "--max-time", str(timeout)]
+        requests.parts_of(url)
+        argv = [
+            "curl",
+            "-q",
+            "-g",
+            "-sS",
+            "-i",
+            "-k",
+            "--proto",
+            "=http,https",
+            "--noproxy",
+            "*",
+            "--http1.1",
+            "--max-time",
+            str(timeout),
+        ]
         argv += ["--connect-to", f"::{to[0]}:{to[1]}"] if to else []
         for name, value in {"User-Agent": "Steelyard", **(headers or {})}.items():
             argv += ["-H", f"{name}: {value}"]

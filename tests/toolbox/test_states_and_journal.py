@@ -156,6 +156,10 @@ def test_a_way_back_that_was_cut_off_is_gone_to_its_end_whatever_can_still_be_re
     anew = Plan((Step("tables", SAID, SAID, (Action("other"),)),))
     assert [step.actions[0].verb for step in with_cut_off(anew, cut).steps] == ["other", "reload"]
     assert with_cut_off(anew, []) == anew
+    failed = [*cut[:2], replace(cut[2], outcome="failed")]
+    assert [step.name for step in with_cut_off(Plan(()), failed).steps] == ["tables", "reload"]
+    at_last = [*failed, *(replace(each, outcome="done") for each in entries_of(Plan(steps[1:]), "undo", 9))]
+    assert with_cut_off(Plan(()), at_last).steps == ()
 
 
 def test_what_a_check_expects() -> None:

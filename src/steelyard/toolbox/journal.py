@@ -158,11 +158,12 @@ def put_back_begun(entries: Iterable[Entry]) -> bool:
 
 
 def with_cut_off(plan: Plan, entries: Iterable[Entry]) -> Plan:
-    """The plan of a way back, with what an earlier one that was cut off had still to do and this does not name.
+    """The plan of a way back, with what earlier ones that did not end had still to do, and this does not name.
 
     What it reads cannot tell: that files are back is seen, that nobody had PHP forget the others is not.
     """
-    open_ = [each for each in entries if each.phase == "undo" and not each.outcome]
+    last = {each.name: each for each in entries if each.phase == "undo"}
+    open_ = [each for each in last.values() if each.outcome in ("", "failed")]
     named = {step.name for step in plan.steps}
     steps = tuple(
         Step(each.name, each.title, each.says, each.actions, each.seconds, each.touches, each.probe, each.always)

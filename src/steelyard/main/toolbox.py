@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import structlog
 from procrastinate import App
 
 from steelyard.jobs.app import deferring_app
+from steelyard.kit.errors import KeyFileError
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.hosts import Hosts
 from steelyard.main.runs import run_acts
 from steelyard.store.boxes import lid_of, publish_lid
-from steelyard.store.database import Database
+from steelyard.store.database import Connection, Database
 from steelyard.store.keys import WORKER, key_file
 from steelyard.toolbox.batches import Turns
 from steelyard.toolbox.erasing import tidy
@@ -27,6 +29,8 @@ from steelyard.toolbox.slots_bring import bring
 from steelyard.toolbox.steps import RunContext, WorkerVerb
 from steelyard.toolbox.tasks import RunJobs, register
 from steelyard.web.console import utc_now
+
+log = structlog.get_logger()
 
 SLOT_KEYS = "slot-keys"
 """The file, beside the key files, with the public keys whose signatures of slots are trusted."""
@@ -79,7 +83,15 @@ async def tidy_toolbox(database: Database, keys: Path) -> None:
     jobs = RunJobs(deferring_app())
     async with database.cell() as conn:
         if key_file(keys, WORKER).exists():
-            await publish_lid(conn, lid_of(key_file(keys, WORKER)))
+            await _show_lid(conn, key_file(keys, WORKER))
         rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
     for (workspace,) in rows:
         await tidy(database, WorkspaceId(workspace), jobs, utc_now)
+
+
+async def _show_lid(conn: Connection, file: Path) -> None:
+    """A key file that is damaged keeps nothing else from being done: that it is, readiness tells."""
+    try:
+        await publish_lid(conn, lid_of(file))
+    except KeyFileError as error:
+        log.warning("lid.not_shown", advice=str(error))

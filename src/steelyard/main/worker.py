@@ -11,6 +11,7 @@ from typing import NamedTuple
 import psycopg
 import structlog
 from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 
 from steelyard.adapters.notify import Apprise
 from steelyard.config import Settings
@@ -140,5 +141,5 @@ def _patience(what: str) -> Generator[None]:
     """What a round could not do without the database, the next one does."""
     try:
         yield
-    except (psycopg.Error, OSError) as error:
+    except (psycopg.Error, OSError, ConnectorException) as error:
         log.warning("round.left_out", what=what, error=type(error).__name__, advice=advice_on(error))

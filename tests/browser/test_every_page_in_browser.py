@@ -56,7 +56,7 @@ PARAMETERS = {
     "name": "reset_wordpress",
 }
 """What stands for a parameter in an address. A page with another one has to be added here."""
-NO_PAGES = (".json", ".csv", ".md", ".zip", "/live", "/styleguide/log")
+NO_PAGES = (".json", ".csv", ".md", ".zip", "/live", "/log")
 """Endings of addresses that are data."""
 
 

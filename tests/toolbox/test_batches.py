@@ -125,3 +125,12 @@ async def test_a_request_is_called_off_though_a_site_of_it_was_removed(engine: E
     await engine.acts.cancel(engine.here, run)
     await engine.batches.cancel(engine.here, batch)
     assert states(await batch_of(engine, batch)) == [State.CANCELLED] * 4
+
+
+async def test_a_run_that_is_called_off_gives_its_turn_to_the_next(engine: Engine) -> None:
+    await engine.rows("UPDATE workspace SET runs_at_once = 1 RETURNING 1")
+    batch = await asked(engine, text="new")
+    await engine.batches.confirm(engine.here, batch)
+    await engine.batches.cancel_run(engine.here, (await batch_of(engine, batch)).runs[0].run)
+    await engine.settle()
+    assert states(await batch_of(engine, batch)) == [State.CANCELLED] + [State.DONE] * 3

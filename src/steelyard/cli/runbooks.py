@@ -195,7 +195,7 @@ def runbook_cancel(run: int, workspace: InWorkspace = None, as_json: AsJson = Fa
     async def cancel() -> RunSeen:
         async with at_desk(config.load(), workspace) as desk:
             with Following(out, quiet=as_json) as following:
-                await desk.acts.cancel(desk.who, RunId(run))
+                await desk.acts_batches.cancel_run(desk.who, RunId(run))
                 return await desk.follow(RunId(run), following.see)
 
     _end(run_loop(cancel()), as_json, good=(State.CANCELLED, State.PUT_BACK))

@@ -213,9 +213,14 @@ class RunActs:
     async def cancel(self, who: Standing, run: RunId) -> None:
         """Calls a run off: at once where nothing was begun, else after the step that it is at; that is put back."""
         async with self.database.transaction(who.workspace) as conn:
-            known, _ = await self._of(conn, who, run, removed=True)
-            await self.cancel_known(conn, who, known)
+            await self.cancel_in(conn, who, run)
         await self.database.notify(RUNS_CHANNEL)
+
+    async def cancel_in(self, conn: Connection, who: Standing, run: RunId) -> Run:
+        """The same in a transaction of the caller's; the run as it was before."""
+        known, _ = await self._of(conn, who, run, removed=True)
+        await self.cancel_known(conn, who, known)
+        return known
 
     async def cancel_known(self, conn: Connection, who: Standing, run: Run) -> None:
         """The same in a transaction that locks the run."""

@@ -129,6 +129,14 @@ class Batches:
                     await self.acts.cancel_known(conn, who, run)
         await self.acts.database.notify(RUNS_CHANNEL)
 
+    async def cancel_run(self, who: Standing, run: RunId) -> None:
+        """Calls one run off; where it had its turn in a request, the next one has it."""
+        async with self.acts.database.transaction(who.workspace) as conn:
+            known = await self.acts.cancel_in(conn, who, run)
+            if known.state is not State.RUNNING:  # that one ends by itself, and then gives its turn away
+                await Turns(self.acts).ended(conn, who.workspace, known, State.CANCELLED)
+        await self.acts.database.notify(RUNS_CHANNEL)
+
 
 @dataclass(frozen=True, slots=True)
 class Turns:

@@ -125,7 +125,7 @@ class RunsApi:
 
     async def cancel(self, request: Request) -> Response:
         """Calls a run off."""
-        return await self._plainly(request, "cancelled", self._acts.cancel)
+        return await self._plainly(request, "cancelled", self._batches.cancel_run)
 
     async def resume(self, request: Request) -> Response:
         """Has a run that stopped go on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from steelyard.store.embedded import Embedded
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
+_NUMBERS = count(1)
 
 
 def debian_binaries() -> Path:
@@ -25,6 +27,8 @@ def server(
     request: pytest.FixtureRequest, quick_folder: Path, make_server: Callable[[Embedded], object]
 ) -> Iterator[object]:
     binaries = debian_binaries() if request.param == "debian15" else None
-    embedded = Embedded.start(quick_folder / f"server-{request.param}-{os.getpid()}", durable=False, binaries=binaries)
+    # Files that take turns between the servers start each of them more than once.
+    folder = quick_folder / f"server-{request.param}-{os.getpid()}-{next(_NUMBERS)}"
+    embedded = Embedded.start(folder, durable=False, binaries=binaries)
     yield make_server(embedded)
     embedded.stop()

@@ -91,3 +91,14 @@ def test_somebody_else_s_link_is_for_them(carrying: Carrying, wordpress: Site) -
     plan = carrying.plan(RUNBOOK, asking(wordpress, login="claire"))
     answer = wordpress.get(made_link(carrying, plan))
     assert "claire" in str(answer.headers)
+
+
+def test_a_prefix_with_a_quote_is_part_of_a_name_and_of_nothing_else(carrying: Carrying, wordpress: Site) -> None:
+    for table in ("users", "usermeta"):
+        wordpress.sql(f"CREATE TABLE `w'{table}` AS SELECT * FROM {wordpress.prefix}{table}")
+    key = f"'{wordpress.prefix}capabilities'"
+    wordpress.sql(f"UPDATE `w'usermeta` SET meta_key = 'w\\'capabilities' WHERE meta_key = {key}")
+    text = wordpress.config.read_text("utf-8")
+    assert f"'{wordpress.prefix}'" in text
+    wordpress.hosting.owner.write(wordpress.config, text.replace(f"'{wordpress.prefix}'", "'w\\''"), 0o640)
+    assert len(carrying.facts(RUNBOOK.reads(asking(wordpress)))["links"]["admins"]) == 1

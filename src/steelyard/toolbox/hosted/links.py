@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from steelyard.toolbox.hosted.here import Failed, Here
-from steelyard.toolbox.hosted.mysql import ask, cells, credentials, name
+from steelyard.toolbox.hosted.mysql import ask, cells, credentials, filled, name
 from steelyard.toolbox.hosted.wordpress import config_of, core_of
 
 FILES = ("php/sign-in-link.php",)
@@ -32,10 +32,10 @@ def read(here: Here, args: dict[str, Any]) -> Any:
         users, meta = name(found["prefix"] + "users"), name(found["prefix"] + "usermeta")
         sql = (
             f"SELECT ID, HEX(user_login) FROM {users} JOIN {meta} ON user_id = ID"  # noqa: S608 - names are quoted
-            f" WHERE meta_key = '{found['prefix']}capabilities' AND meta_value LIKE '%s:13:\"administrator\";b:1%'"
+            " WHERE meta_key = %(key)s AND meta_value LIKE '%s:13:\"administrator\";b:1%'"
             f" ORDER BY ID LIMIT {_MOST}"
         )
-        rows = cells(ask(here, found, sql))
+        rows = cells(ask(here, found, filled(sql, {"key": found["prefix"] + "capabilities"})))
     except Failed as failed:
         return {"missing": failed.code}
     admins = [[int(user or 0), bytes.fromhex(login or "").decode("utf-8", "replace")] for user, login in rows]

@@ -90,6 +90,7 @@ async def test_several_sites_are_one_request(engine: Engine, client: httpx.Async
         ("/runbooks/no_such/plan", {"site": "shop.example"}, 404),
         ("/runbooks/set_motto/plan", {"site": "shop.example", "values": []}, 400),
         ("/runbooks/set_motto/plan", [1], 400),
+        ("/runbooks/set_motto/plan", {"site": ["no.example"] * 201, "values": {"text": "x"}}, 422),
         ("/runbooks/set_motto/plan", {"site": "\ud800", "values": {"text": "x"}}, 404),
         ("/runbooks/set_motto/plan", {"site": "shop.example", "values": {"\ud800": "x"}}, 422),
         ("/runs/4711/cancel", {}, 404),

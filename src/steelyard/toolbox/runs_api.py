@@ -87,6 +87,8 @@ class RunsApi:
         name, sent = str(request.path_params["name"]), await _sent(request)
         who = standing_of(request)
         try:
+            if len(sent.sites) > said.MOST_SITES:  # before each name is looked up
+                raise said.refused("too_many_sites", "site", most=said.MOST_SITES)
             sites = [await self._site(who, each) for each in sent.sites]
             asked = said.Request(name, sites, sent.values, sent.fields.get("why", ""), _conversation(sent),
                                  sent.fields.get("at_once", "") in ("1", "on", "true"))  # fmt: skip

@@ -42,10 +42,10 @@ def parts_of(url: str) -> Any:
     from urllib.parse import urlsplit
 
     try:
-        parts = urlsplit(url)
+        parts: Any = urlsplit(url)
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        known = False
+        parts, known = None, False
     if not known or not url.isprintable() or " " in url:
         raise Failed("failed", f"{shown(url)} is no address of a page")
     return parts

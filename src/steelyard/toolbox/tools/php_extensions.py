@@ -47,7 +47,9 @@ def put_loader(site: Site, loader: Mapping[str, Json], path: str = "") -> Action
     """Lays the loader at `path`, or in the run's folder."""
     hint: Mapping[str, Json] = site.hints["ioncube"]
     found = {key: loader[key] for key in ("member", "api", "zts", "arch")}
-    return Action("php_extensions.put_loader", {"archive": hint["archive"], "sha256": hint["sha256"], **found, "path": path})
+    return Action(
+        "php_extensions.put_loader", {"archive": hint["archive"], "sha256": hint["sha256"], **found, "path": path}
+    )
 
 
 def attempt(facts: Facts, lines: Sequence[str], modules: Sequence[str], *, first: bool = False) -> Action:

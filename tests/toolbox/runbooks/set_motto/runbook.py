@@ -35,10 +35,10 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     if was == new:
         return Plan((), nothing=Said(N_("It says so already.")))
     key = [files.write(f"{asked.site.docroot}/key", Secret("key"))] if asked.values["key"] else []
-    slow = [Action("run", {"argv": ["/bin/sleep", str(asked.values["seconds"])]})] if asked.values["seconds"] else []
+    sleep = Action("run", {"argv": ["/bin/sleep", str(asked.values["seconds"])]})
+    staged = (files.write(stage(asked), new), *([sleep] if asked.values["seconds"] else []))
     steps = (
-        Step("stage", Said(N_("Write it beside")), Said("%(n)s", {"n": Size(len(new))}), (files.write(stage(asked), new), *slow),
-             touches=False),
+        Step("stage", Said(N_("Write it beside")), Said("%(n)s", {"n": Size(len(new))}), staged, touches=False),
         Step("swap", Said(N_("Exchange both")), Said(N_("In one instant.")), (files.exchange(stage(asked), live(asked)),)),
         Step("mark", Said(N_("Mark it")), Said(N_("A file.")), (files.write(mark(asked), "new"), *key)),
     )  # fmt: skip

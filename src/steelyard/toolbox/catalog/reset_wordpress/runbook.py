@@ -272,7 +272,7 @@ def _with_php(asked: Asked) -> dict[str, Json]:
 RUNBOOK = Runbook(
     name="reset_wordpress",
     title=N_("Reset WordPress"),
-    summary=N_("Starts a site over with a fresh WordPress, in a second, and back in less."),
+    summary=N_("Starts a site over with a fresh WordPress, in seconds, with a way back."),
     risk=Risk.DESTROYS,
     minutes=15,
     parameters=PARAMETERS,

@@ -39,7 +39,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     staged = (files.write(stage(asked), new), *([sleep] if asked.values["seconds"] else []))
     steps = (
         Step("stage", Said(N_("Write it beside")), Said("%(n)s", {"n": Size(len(new))}), staged, touches=False),
-        Step("swap", Said(N_("Exchange both")), Said(N_("In one instant.")), (files.exchange(stage(asked), live(asked)),)),
+        Step("swap", Said(N_("Exchange both")), Said(N_("At once.")), (files.exchange(stage(asked), live(asked)),)),
         Step("mark", Said(N_("Mark it")), Said(N_("A file.")), (files.write(mark(asked), "new"), *key)),
     )  # fmt: skip
     wanted = "something else" if asked.values["wrong"] else f"~{new}"

@@ -83,8 +83,8 @@ class Machines:
             workers = await conn.execute(
                 "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '2 s'"
             )
-            # Each has two: one that delivers, and one that reads and tells.
-            return all(answering) and await workers.fetchone() == (2 * len(self.workers),)
+            # Each has three: one that delivers, one that reads and tells, one that does runs at sites.
+            return all(answering) and await workers.fetchone() == (3 * len(self.workers),)
 
 
 @asynccontextmanager

@@ -64,6 +64,12 @@ def real(path: Path) -> str:
     return os.path.realpath(path)
 
 
+@pytest.fixture
+def keys(keys: Path, tmp_path: Path) -> Path:
+    """Key files of this test's own, since it changes them."""
+    return Path(shutil.copytree(keys, tmp_path / "keys"))
+
+
 class Ground(NamedTuple):
     settings: Settings
     database: Database

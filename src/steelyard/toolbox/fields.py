@@ -93,7 +93,8 @@ def path(text: str) -> str:
     """An absolute path on a host, without `..` and a last slash."""
     text = text.strip()
     parts = [each for each in text.split("/") if each]
-    if not text.startswith("/") or not text.isprintable() or len(text) > 1000 or {".", ".."} & set(parts):
+    usable = text.isprintable() and len(text) <= 1000 and all(each == each.strip() for each in parts)
+    if not text.startswith("/") or not usable or {".", ".."} & set(parts):
         message = N_("“%(text)s” is no path that can be used: write it whole, such as /var/www/shop/htdocs.")
         raise Unfit(message, text=text[:80])
     if not parts:

@@ -160,18 +160,24 @@ def put_back_begun(entries: Iterable[Entry]) -> bool:
 def with_cut_off(plan: Plan, entries: Iterable[Entry]) -> Plan:
     """The plan of a way back, with what earlier ones that did not end had still to do, and this does not name.
 
-    What it reads cannot tell: that files are back is seen, that nobody had PHP forget the others is not.
+    What it reads cannot tell: that files are back is seen, that nobody had PHP forget the others is not. They are done
+    in the order of the way back that they are of.
     """
     last = {each.name: each for each in entries if each.phase == "undo"}
+    places = {name: place for place, name in enumerate(last)}
     open_ = [each for each in last.values() if each.outcome in ("", "failed")]
     named = {step.name for step in plan.steps}
-    steps = tuple(
-        Step(each.name, each.title, each.says, each.actions, each.seconds, each.touches, each.probe, each.always)
-        for each in open_
-        if each.check is None and each.name not in named
+    first = min((places[name] for name in named if name in places), default=len(places))
+    before, after = (
+        tuple(
+            Step(each.name, each.title, each.says, each.actions, each.seconds, each.touches, each.probe, each.always)
+            for each in open_
+            if each.check is None and each.name not in named and (places[each.name] < first) is earlier
+        )
+        for earlier in (True, False)
     )
     checks = plan.checks or tuple(each.check for each in open_ if each.check is not None)
-    return replace(plan, steps=(*plan.steps, *steps), checks=checks)
+    return replace(plan, steps=(*before, *plan.steps, *after), checks=checks)
 
 
 def left_to_let_go(entries: Iterable[Entry]) -> list[Entry]:

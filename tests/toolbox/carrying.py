@@ -13,6 +13,7 @@ from typing import Any
 
 import steelyard
 from steelyard.demo.hosting import Hosting, Site
+from steelyard.operations.demo_shop import hints_of as hints_of
 from steelyard.toolbox import model
 from steelyard.toolbox.model import Action, By, Host, HostId, Plan, Secret, SiteId, Token
 from steelyard.toolbox.runbook import Asked, Left, Runbook
@@ -182,27 +183,3 @@ def asked_for(site: Site, hints: Mapping[str, Any], values: Mapping[str, Any], t
     host = Host(HostId(1), "tests", "127.0.0.1", 22, owner)
     of = model.Site(SiteId(1), site.name, site.url, str(site.docroot), owner, host, "", dict(hints))
     return Asked(of, values, Token(token), NOW)
-
-
-def hints_of(hosting: Hosting) -> dict[str, Any]:
-    """What an operator says of the host of the tests."""
-    php, redis = hosting.php, hosting.redis
-    return {
-        "php": str(php.binary),
-        "php_ini": {kind: str(php.folder / kind / "conf.d") for kind in ("cli", "fpm")},
-        "fpm_pools": str(php.folder / "fpm/pool.d"),
-        "fpm_reload": {"argv": php.reload_command, "by": "site"},
-        "fpm_check": {
-            "argv": [
-                "/usr/sbin/php-fpm8.2",
-                "-t",
-                "-c",
-                str(php.folder / "fpm/php.ini"),
-                "-y",
-                str(php.folder / "fpm/php-fpm.conf"),
-            ],
-            "by": "site",
-        },
-        "redis": {"host": "127.0.0.1", "port": redis.port, "admin": "admin"},
-        "http_to": ["127.0.0.1", hosting.nginx.port],
-    }

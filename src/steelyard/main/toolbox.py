@@ -26,14 +26,12 @@ from steelyard.toolbox.scanning import scan
 from steelyard.toolbox.secrets import opened_with
 from steelyard.toolbox.slots import Shelf, read_trusted
 from steelyard.toolbox.slots_bring import bring
+from steelyard.toolbox.slots_keys import TRUSTED
 from steelyard.toolbox.steps import RunContext, WorkerVerb
 from steelyard.toolbox.tasks import RunJobs, register
 from steelyard.web.console import utc_now
 
 log = structlog.get_logger()
-
-SLOT_KEYS = "slot-keys"
-"""The file, beside the key files, with the public keys whose signatures of slots are trusted."""
 
 
 def worker_verbs(slots: Shelf, held: Path) -> Mapping[str, WorkerVerb]:
@@ -54,7 +52,7 @@ def bringing(held: Path) -> WorkerVerb:
 def run_ground(database: Database, own: Path | None, keys: Path, held: Path) -> RunGround:
     """What a worker does runs with. `keys`: the folder of the key files; `held`: that of the slots."""
     acts = run_acts(database, own)
-    slots = Shelf(lambda: read_trusted(keys / SLOT_KEYS))
+    slots = Shelf(lambda: read_trusted(keys / TRUSTED))
 
     @cache
     def way(workspace: WorkspaceId) -> Hosts:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from steelyard.toolbox.model import Action, By, Json
+
+LETS_IN: Final = [200, 301, 302, 303, 307, 308, 401, 403]
+"""How a site answers that works, also one that is behind a password."""
 
 
 def get(

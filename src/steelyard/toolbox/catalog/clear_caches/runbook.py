@@ -9,9 +9,6 @@ from steelyard.toolbox.runbook import Asked, Facts, Parameter, Read, Runbook
 from steelyard.toolbox.tools import caches, http, php, redis, wp
 from steelyard.web.said import N_, Said
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
-
 
 def reads(asked: Asked) -> tuple[Read, ...]:
     site = asked.site
@@ -30,7 +27,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     get = http.get(url, to=asked.site.hints.get("http_to"), timeout=30.0)
     return Plan(
         steps,
-        checks=(Check(answers, get, {"status": LETS_IN}, tries=10),),
+        checks=(Check(answers, get, {"status": http.LETS_IN}, tries=10),),
         concerns=_concerns(facts),
         warnings=tuple(_warnings(asked, facts)),
         undoable=False,

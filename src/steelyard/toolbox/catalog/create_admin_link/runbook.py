@@ -7,9 +7,6 @@ from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbo
 from steelyard.toolbox.tools import files, http, links, wp
 from steelyard.web.said import N_, Said
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
-
 
 def reads(asked: Asked) -> tuple[Read, ...]:
     return wp.read(asked.site), links.read(asked.site)
@@ -39,7 +36,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
         (make,),
         checks=(
             Check(Said(N_("The link is ready")), links.look(plugins), {"there": True}),
-            Check(Said(N_("The sign-in page answers")), answers, {"status": LETS_IN}, tries=3),
+            Check(Said(N_("The sign-in page answers")), answers, {"status": http.LETS_IN}, tries=3),
         ),
         concerns=(
             Row(Said(N_("Signs in as")), login),

@@ -7,8 +7,6 @@ from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbo
 from steelyard.toolbox.tools import files, http, permissions
 from steelyard.web.said import N_, Said
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
 PER_SECOND = 20_000
 
 
@@ -86,7 +84,7 @@ def _warnings(asked: Asked, found: Facts) -> tuple[Said, ...]:
 
 def _answers(site: Site) -> Check:
     asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return Check(Said(N_("The site answers")), asked, {"status": LETS_IN}, tries=5)
+    return Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=5)
 
 
 RUNBOOK = Runbook(

@@ -11,9 +11,6 @@ from steelyard.toolbox.tools import php_extensions as extensions
 from steelyard.web.said import N_, Said
 from steelyard.web.tables import Choice
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
-
 OFFERED = (
     *(
         "apcu",
@@ -208,7 +205,7 @@ def _back(left: Left, facts: Facts) -> Iterator[Step]:
 
 def _answers(url: str, hints: Mapping[str, Json]) -> Check:
     return Check(
-        Said(N_("The site answers")), http.get(url + "/", to=hints.get("http_to")), {"status": LETS_IN}, tries=25
+        Said(N_("The site answers")), http.get(url + "/", to=hints.get("http_to")), {"status": http.LETS_IN}, tries=25
     )
 
 

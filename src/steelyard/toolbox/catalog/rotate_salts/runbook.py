@@ -7,9 +7,6 @@ from steelyard.toolbox.runbook import Asked, Facts, Left, Read, Runbook
 from steelyard.toolbox.tools import files, http, php, salts, wp
 from steelyard.web.said import N_, Said
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
-
 
 def reads(asked: Asked) -> tuple[Read, ...]:
     return wp.read(asked.site), php.read(asked.site), salts.look(asked.site)
@@ -71,7 +68,7 @@ def erase(left: Left) -> tuple[Action, ...]:
 
 def _answers(site: Site) -> tuple[Check, ...]:
     asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return (Check(Said(N_("The site answers")), asked, {"status": LETS_IN}, tries=10),)
+    return (Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=10),)
 
 
 def _forget(facts: Facts, path: str) -> tuple[Action, ...]:

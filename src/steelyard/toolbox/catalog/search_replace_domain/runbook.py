@@ -12,8 +12,6 @@ from steelyard.toolbox.tools import addresses, caches, files, http, php, redis, 
 from steelyard.toolbox.tools.addresses import Move
 from steelyard.web.said import N_, Said
 
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
 ADDRESS = r"(https?://)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+(:\d{1,5})?"
 PATH = r"(/[A-Za-z0-9._~-]+)*"
 PER_SECOND = 3_000
@@ -196,7 +194,7 @@ def _move(values: Values) -> Move:
 
 def _answers(site: Site) -> Check:
     asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return Check(Said(N_("The site answers")), asked, {"status": LETS_IN}, tries=10)
+    return Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=10)
 
 
 _REFUSAL = N_("Give a domain such as shop.example, or a URL such as https://shop.example.")

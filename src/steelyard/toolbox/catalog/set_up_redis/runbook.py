@@ -11,8 +11,6 @@ from steelyard.web.said import N_, Said
 from steelyard.web.tables import Choice
 
 MB = 1024 * 1024
-LETS_IN = [200, 301, 302, 303, 307, 308, 401, 403]
-"""How a site answers that works, also one that is behind a password."""
 
 PASSWORD = Secret("redis_user")
 
@@ -48,7 +46,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     hit = Check(
         Said(N_("A page is answered from Redis, from keys of the site's own")),
         redis.prove(asked.site, place, name, url, ours=not _plugin(asked)),
-        {"status": LETS_IN, "keys": True, "hit": True},
+        {"status": http.LETS_IN, "keys": True, "hit": True},
         tries=25,
     )
     return Plan(
@@ -71,7 +69,9 @@ def undo(left: Left, facts: Facts) -> Plan:
         return Plan((), nothing=Said(N_("Redis, wp-config.php and object-cache.php are as they were before.")))
     to = left.site.hints.get("http_to")
     answers = Said(N_("The site answers"))
-    return Plan(steps, checks=(Check(answers, http.get(left.site.url + "/", to=to), {"status": LETS_IN}, tries=10),))
+    return Plan(
+        steps, checks=(Check(answers, http.get(left.site.url + "/", to=to), {"status": http.LETS_IN}, tries=10),)
+    )
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:

@@ -176,10 +176,11 @@ async def run_worker(app: procrastinate.App, queues: Sequence[str], concurrency:
                 install_signal_handlers=False,
                 worker_middleware=[_when_done],
             )
+            end_if_cancelled()
             _log.warning("the worker stopped by itself and starts again in %.1f s", pause)
         except (procrastinate.exceptions.ConnectorException, psycopg.Error, OSError) as error:
-            cause = error.__cause__ or error
             end_if_cancelled()
+            cause = error.__cause__ or error
             told = said(cause) if isinstance(cause, psycopg.Error) else type(cause).__name__
             _log.warning("the jobs' worker pauses for %.1f s: %s. %s", pause, told, advice_on(cause))
         await asyncio.sleep(pause)

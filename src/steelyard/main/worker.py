@@ -36,7 +36,7 @@ from steelyard.routing.router import Router
 from steelyard.routing.tasks import DELIVER, READ, RoutingJobs
 from steelyard.routing.watch import Watch
 from steelyard.routing.work import work
-from steelyard.store.database import Database, advice_on
+from steelyard.store.database import Database, advice_on, end_if_cancelled
 from steelyard.store.keys import WEB, WORKER
 from steelyard.store.retention import expire
 from steelyard.toolbox.tasks import TOOLBOX
@@ -142,4 +142,5 @@ def _patience(what: str) -> Generator[None]:
     try:
         yield
     except (psycopg.Error, OSError, ConnectorException) as error:
+        end_if_cancelled()
         log.warning("round.left_out", what=what, error=type(error).__name__, advice=advice_on(error))

@@ -10,7 +10,7 @@ from structlog import get_logger
 from steelyard.kit.ids import WorkspaceId
 from steelyard.routing.router import Router
 from steelyard.routing.store import DESK, INBOX
-from steelyard.store.database import Database, advice_on
+from steelyard.store.database import Database, advice_on, end_if_cancelled
 
 POLL = 1.0
 """Seconds between two looks where no hint came."""
@@ -27,6 +27,7 @@ async def work(database: Database, router: Router) -> None:
             while await route_all(database, router):
                 await database.notify(DESK)
         except (psycopg.Error, OSError) as error:
+            end_if_cancelled()
             log.warning("routing.paused", error=type(error).__name__, advice=advice_on(error))
 
 

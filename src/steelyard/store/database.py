@@ -203,7 +203,9 @@ class Database:
             while True:
                 yield
                 try:
-                    await asyncio.wait_for(heard.wait(), poll)
+                    # `wait_for` of Python 3.11 forgets a cancellation that comes with what it waits for.
+                    async with asyncio.timeout(poll):
+                        await heard.wait()
                 except TimeoutError:
                     self._keep_running("listen", self._receive_hints)
                 heard.clear()

@@ -16,6 +16,7 @@ from typing import cast
 from steelyard.toolbox import bundle
 from steelyard.toolbox.foreign import Foreign, parse, sent
 from steelyard.toolbox.hosted.verbs import module_of
+from steelyard.toolbox.leaving import LEAVING, ended, left
 from steelyard.toolbox.lines import Lines
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.reach import HostError
@@ -34,8 +35,6 @@ SLACK = 10.0
 """Seconds that an answer may come after its time: the host itself ends what takes too long."""
 STILL_THERE = 4.0
 """Seconds between two words to the helper, which takes silence for a lost worker."""
-LEAVING = 8.0
-"""Seconds that a helper has to end what it does."""
 FLOOD = 500_000
 """Messages that a helper may send in a run."""
 
@@ -86,10 +85,10 @@ class Helped:
             async with asyncio.timeout(START + (HOLD if wanted.hold else 0)):
                 await helped._begin()
         except TimeoutError:
-            program.end()
+            await ended(program)
             raise HostError("unreachable", _hangs(wanted)) from None
         except BaseException:
-            program.end()
+            await ended(program)
             raise
         return helped
 
@@ -132,9 +131,7 @@ class Helped:
     async def leave(self) -> None:
         """Ends the helper with all that it does, and waits until it has gone."""
         self._program.no_more()
-        with suppress(HostError, TimeoutError):
-            async with asyncio.timeout(LEAVING):
-                await self._program.gone()
+        await left(self._program)
         self._break(HostError("lost", f"The run has left {self._wanted.host}", permanent=False))
 
     # Calls

@@ -12,13 +12,14 @@ from hashlib import sha256
 
 from steelyard.toolbox import bundle
 from steelyard.toolbox.foreign import parse, sent
-from steelyard.toolbox.helped import HOLD, LEAVING, START, Said, Wanted, nested
+from steelyard.toolbox.helped import HOLD, START, Said, Wanted, nested
 from steelyard.toolbox.hosted import scripts
 from steelyard.toolbox.hosted.grounds import WAIT
 from steelyard.toolbox.hosted.here import Failed, Place
 from steelyard.toolbox.hosted.there import Command, There
 from steelyard.toolbox.hosted.verbs import module_of, outcome
 from steelyard.toolbox.hosted.words import Ran
+from steelyard.toolbox.leaving import left
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.reach import HostError
 from steelyard.toolbox.shell import Begun, Shell
@@ -79,9 +80,7 @@ class Plain:
         """Lets go of the site."""
         if self._lock is not None:
             self._lock.program.no_more()
-            with suppress(HostError, TimeoutError):
-                async with asyncio.timeout(LEAVING):
-                    await self._lock.program.gone()
+            await left(self._lock.program)
 
     async def call(self, verb: str, args: dict[str, Json], timeout: float, said: Said) -> Json:  # noqa: ASYNC109
         """Does a verb and gives its answer. Raises HostError. Cancelling it ends it on the host."""

@@ -10,6 +10,7 @@ from steelyard.toolbox.foreign import Foreign
 from steelyard.toolbox.hosted.running import environment
 from steelyard.toolbox.hosted.there import Command
 from steelyard.toolbox.hosted.words import Ran
+from steelyard.toolbox.leaving import ended
 from steelyard.toolbox.lines import Lines
 from steelyard.toolbox.reach import HostError
 from steelyard.toolbox.way import Program, Way
@@ -87,7 +88,7 @@ class Shell:
             program.end()
             raise await self._why(program, error) from None
         except BaseException:
-            program.end()
+            await ended(program)
             raise
 
     async def _why(self, program: Program, error: Exception) -> HostError:
@@ -109,7 +110,7 @@ class Shell:
                 async with asyncio.timeout(5.0):
                     killing = await self.begin(Command(["/bin/sh", "-c", script, "sh", str(begun.process)]))
                     await killing.program.gone()
-        begun.program.end()
+        await ended(begun.program)
 
 
 async def _write(program: Program, data: bytes) -> None:

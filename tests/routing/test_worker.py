@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.jobs.app import job_app
 from steelyard.kit.ids import Position, WorkspaceId
+from steelyard.main import worker
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.reconcile import Reconcile
 from steelyard.store.database import Database
@@ -48,7 +49,7 @@ async def test_deliveries_that_wait_keep_nothing_else_from_being_done(
             task = app.configure_task("routing.deliver", queue="deliver")
             await task.defer_async(workspace=workspace, decision=decision)
     settings = Settings(cell="eu1", data=keys, keys=keys, deliveries=3, metrics_port=0)
-    process = asyncio.create_task(main.run_worker_process(settings, app_url))
+    process = asyncio.create_task(worker.run_worker_process(settings, app_url))
     try:
         await asyncio.wait_for(read.wait(), 20)
         await asyncio.wait_for(full.wait(), 20)
@@ -67,3 +68,33 @@ async def test_deliveries_that_wait_keep_nothing_else_from_being_done(
         doing = await (await conn.execute("SELECT id FROM procrastinate_jobs WHERE status = 'doing'")).fetchall()
     assert left == doing == []
     assert [thread for thread in threading.enumerate() if thread.name == "heartbeat"] == []
+
+
+@pytest.mark.parametrize(
+    "part", ["steelyard.routing.work.route_all", "steelyard.main.worker.expire", "steelyard.main.worker.tidy_toolbox"]
+)
+async def test_a_worker_ends_although_its_connection_breaks_then(
+    app_url: str, keys: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """psycopg may answer a cancellation with the error of the connection: no part takes that for a pause."""
+    working = asyncio.Event()
+
+    async def breaks(*_: object) -> None:
+        working.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise psycopg.OperationalError("the connection is lost") from None
+
+    monkeypatch.setattr(part, breaks)
+    settings = Settings(cell="eu1", data=keys, keys=keys, metrics_port=0)
+    process = asyncio.create_task(worker.run_worker_process(settings, app_url))
+    await asyncio.wait_for(working.wait(), 20)
+    process.cancel()
+    done, _ = await asyncio.wait([process], timeout=10)
+    process.cancel()
+    if not done:
+        print([t for t in asyncio.all_tasks()])
+    assert done
+    with pytest.raises(asyncio.CancelledError):
+        await process

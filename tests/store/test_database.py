@@ -166,3 +166,47 @@ async def test_without_hints_polling_goes_on_and_hints_come_back(database: Datab
         await anext(hints)
         await database.notify("inbox")
         await asyncio.wait_for(anext(hints), 5)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_who_listens_ends_when_told_to_although_a_hint_comes_too(database: Database, steps: int) -> None:
+    rounds = 0
+
+    async def listen() -> None:
+        nonlocal rounds
+        async for _ in database.listen("inbox", poll=30):
+            rounds += 1
+
+    listening = asyncio.create_task(listen())
+    async with asyncio.timeout(5):
+        while rounds < 2:  # noqa: ASYNC110 - until it is really listening
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)
+    for heard in database._listeners["inbox"]:  # pyright: ignore[reportPrivateUsage]
+        heard.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    listening.cancel()
+    await asyncio.wait([listening], timeout=5)
+    assert listening.cancelled()
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_waits_for_a_connection_ends_when_told_to_although_one_comes_too(app_url: str, steps: int) -> None:
+    async with Database.open(app_url, size=1) as database:
+
+        async def wait() -> None:
+            async with database.cell():
+                pass
+            await asyncio.sleep(60)
+
+        async with database.cell():
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0.05)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=5)
+        assert waiting.cancelled()
+        async with asyncio.timeout(5), database.cell() as conn:
+            await conn.execute("SELECT 1")

@@ -61,7 +61,12 @@ class Pool(AsyncConnectionPool[Connection]):
         )
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - as the pool has it
-        """A connection that the server still has, as far as can be told without asking it."""
+        """A connection that the server still has, as far as can be told without asking it.
+
+        Up to Python 3.11 the pool's `wait_for` forgets a cancellation that comes together with a connection: the caller
+        would go on, and what waits for its end would wait for ever.
+        """
+        cancelled = _cancelled()
         conn = await super().getconn(timeout)
         for _ in range(self.max_size):
             if not _readable(conn.fileno()):
@@ -69,6 +74,9 @@ class Pool(AsyncConnectionPool[Connection]):
             await conn.close()
             await self.putconn(conn)
             conn = await super().getconn(timeout)
+        if _cancelled() > cancelled:
+            await self.putconn(conn)
+            raise asyncio.CancelledError
         return conn
 
 
@@ -88,9 +96,14 @@ def end_if_cancelled() -> None:
     psycopg answers a cancellation with the connection's own error where that breaks at the same time; a loop that only
     catches the error would go on for ever.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if _cancelled():
         raise asyncio.CancelledError
+
+
+def _cancelled() -> int:
+    """How often the task that runs was told to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def _readable(socket: int) -> bool:

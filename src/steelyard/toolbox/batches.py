@@ -24,6 +24,7 @@ from steelyard.toolbox.acts import (
     require_approver,
     site_of,
 )
+from steelyard.toolbox.locks import lock_runs, lock_with_others
 from steelyard.toolbox.model import Risk, RunId
 from steelyard.toolbox.registry import read_site
 from steelyard.toolbox.states import AT_WORK, UNSUCCESSFUL, Event, Reason, State
@@ -132,6 +133,8 @@ class Batches:
     async def cancel_run(self, who: Standing, run: RunId) -> None:
         """Calls one run off; where it had its turn in a request, the next one has it."""
         async with self.acts.database.transaction(who.workspace) as conn:
+            if (found := await store.find_run(conn, run)) is not None:
+                await lock_with_others(conn, found)
             known = await self.acts.cancel_in(conn, who, run)
             if known.state is not State.RUNNING:  # that one ends by itself, and then gives its turn away
                 await Turns(self.acts).ended(conn, who.workspace, known, State.CANCELLED)
@@ -169,16 +172,13 @@ async def start_next(acts: RunActs, conn: Connection, workspace: WorkspaceId, ba
             return
         if run.state is not State.PLANNED or run.changed:
             continue
-        locked = await store.find_run(conn, run.run, locked=True)
-        if locked is None or locked.state is not State.PLANNED:
-            continue
         try:
             await acts.confirm_known(
-                conn, who, locked, _person(known["approver"]), approved=known["approved_at"] is not None
+                conn, who, run, _person(known["approver"]), approved=known["approved_at"] is not None
             )
             room -= 1
         except RunRefused as error:
-            await _refuse(conn, locked, error, acts.clock())
+            await _refuse(conn, run, error, acts.clock())
 
 
 def _person(number: int | None) -> PersonId | None:
@@ -201,10 +201,11 @@ async def _stop(conn: Connection, batch: int, runs: list[Run], now: datetime) ->
 
 
 async def _of(conn: Connection, batch: int) -> tuple[dict[str, Any], list[Run]]:
-    """A request and its runs. It is locked: what changes in it is decided by one at a time."""
+    """A request and its runs. All of it is locked: what changes in it is decided by one at a time."""
     found = await store.rows(conn, _BATCH, {"batch": batch})
     if not found:
         raise refused("no_batch")
+    await lock_runs(conn, batch)
     numbers = await store.rows(conn, _RUNS, {"batch": batch})
     runs = [await store.find_run(conn, RunId(row["run"])) for row in numbers]
     return found[0], [run for run in runs if run is not None]

@@ -41,7 +41,7 @@ async def tidy(database: Database, workspace: WorkspaceId, jobs: Jobs, clock: Ca
     async with database.transaction(workspace) as conn:
         late = await store.rows(
             conn,
-            "SELECT run FROM run WHERE state IN ('planned', 'waits') AND holds_until < %(now)s LIMIT 1000",
+            "SELECT run FROM run WHERE state IN ('planned', 'waits') AND holds_until < %(now)s ORDER BY run LIMIT 1000",
             {"now": now},
         )
         for row in late:

@@ -24,6 +24,7 @@ from steelyard.store.database import Connection
 from steelyard.toolbox import journal, others, store
 from steelyard.toolbox.ground import RunGround, end_run
 from steelyard.toolbox.journal import Entry, Scrub, entries_of
+from steelyard.toolbox.locks import lock_with_others
 from steelyard.toolbox.model import Action, Json, Plan, Refused, Risk, RunId, Site, Token
 from steelyard.toolbox.reach import Errand, HostError, Reached
 from steelyard.toolbox.registry import read_site
@@ -50,6 +51,9 @@ async def work_on(ground: RunGround, workspace: WorkspaceId, run: RunId) -> None
     Raises psycopg.Error where the database cannot be used.
     """
     async with ground.database.transaction(workspace) as conn:
+        if (known := await store.find_run(conn, run)) is None:
+            return
+        await lock_with_others(conn, known)
         taken = await store.take(conn, run, ground.clock())
         if taken is None:
             return
@@ -173,7 +177,7 @@ class _Work:
         if self._run.state is State.PLANNING or self._run.risk is Risk.READS:
             return
         async with self._ground.database.transaction(self._workspace) as conn:
-            stopped = await others.stopped_at(conn, self._run)
+            stopped = await others.stopped_at(conn, self._run.run, self._run.site)
         if stopped is not None:
             raise Refused("site_stopped", Said(others.SITE_STOPPED, {"run": stopped}))
 
@@ -193,6 +197,7 @@ class _Work:
 
     async def _show(self, event: Event, reason: Reason | None, plan: Plan) -> None:
         async with self._ground.database.transaction(self._workspace) as conn:
+            await lock_with_others(conn, self._run)
             await store.hold(conn, self._run)
             await self._keep_plan(conn, plan)
             state = await store.change(conn, self._run, event, reason=reason, attempt=self._run.attempt)
@@ -351,6 +356,7 @@ class _Work:
         if journal.begun(entries) and run.undoable and self._runbook.undo is not None and event is not Event.STOP:
             until = now + timedelta(days=self._defaults.keep_trash)
         async with self._ground.database.transaction(self._workspace) as conn:
+            await lock_with_others(conn, run)
             await store.hold(conn, run)
             if plan is not None:
                 await self._keep_plan(conn, plan)

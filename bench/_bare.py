@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from _ground import CELL, SECRET
 from steelyard.jobs.processes import run as run_until_done
-from steelyard.main import uvicorn_config
+from steelyard.main.web import uvicorn_config
 
 
 async def hook(request: Request) -> Response:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from steelyard import main
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, TopicId, WorkspaceId
 from steelyard.kit.instants import Micros, micros
+from steelyard.main import ground
 from steelyard.routing import codec, store
 from steelyard.routing.decide import decide
 from steelyard.routing.model import Conversation, Engineer, Exclusion, Match, Order, Phase, Team, Text
@@ -59,8 +59,8 @@ class Office:
     def __init__(self, database: Database, workspace: WorkspaceId, seed: int = 5) -> None:
         self.database, self.workspace = database, workspace
         self._draw = random.Random(seed)
-        self._scale = scale(parse(main.shipped_policy()))
-        self._ledger = main.ledger()
+        self._scale = scale(parse(ground.shipped_policy()))
+        self._ledger = ground.ledger()
         self._number = 0
         self.state = State()
 
@@ -71,7 +71,7 @@ class Office:
         self.state.changed_engineers = set(self.state.engineers)
         self.state.changed_teams = set(self.state.teams)
         async with self.database.transaction(self.workspace) as conn:
-            await main.adopt_policy(conn, self.workspace, main.shipped_policy())
+            await ground.adopt_policy(conn, self.workspace, ground.shipped_policy())
             for each in self._begun():
                 await self._ledger.append(conn, self.workspace, each)
             self.state.position = Position(OPEN)

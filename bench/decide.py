@@ -18,11 +18,11 @@ from typing import Any
 import psycopg
 
 from _ground import add_keys, add_workspace, median, result, rounds, say, server
-from steelyard import main
 from steelyard.jobs.app import job_app
 from steelyard.jobs.processes import run as run_until_done
 from steelyard.kit.ids import ConversationId, EngineerId, Position, TopicId, WorkspaceId
 from steelyard.kit.instants import Micros
+from steelyard.main import ground
 from steelyard.routing import replay, store
 from steelyard.routing.decide import Scale, decide
 from steelyard.routing.deeds import Deeds
@@ -130,7 +130,7 @@ class Desk:
 
     def __init__(self, database: Database, jobs: RoutingJobs, workspace: WorkspaceId, engineers: int) -> None:
         self.database, self.workspace, self.engineers = database, workspace, engineers
-        self.router = Router(database, main.ledger(), jobs, clock)
+        self.router = Router(database, ground.ledger(), jobs, clock)
         self.count = 0
 
     async def fill(self) -> None:
@@ -141,7 +141,7 @@ class Desk:
         async with self.database.transaction(self.workspace) as conn:
             await store.write_state(conn, self.workspace, state)
             await store.write_snapshot(conn, self.workspace)
-            await main.adopt_policy(conn, self.workspace, main.shipped_policy())
+            await ground.adopt_policy(conn, self.workspace, ground.shipped_policy())
         await self.router.route(self.workspace)  # that the policy was adopted is a payload, too
 
     async def put(self) -> None:

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from steelyard.cli import app
+from steelyard.cli import whole
 from steelyard.config import Settings, environment_name
 from steelyard.people.record import KINDS
 from steelyard.routing import acts, aside, decide, receive, settings_pages, told
@@ -174,7 +172,7 @@ def becomes(topic: str) -> str:
 
 def commands(command: Any = None, name: str = "steelyard") -> Iterator[tuple[str, Any]]:
     """Every command with its whole name; groups are not commands."""
-    command = command or typer.main.get_command(app)
+    command = command or whole()
     children = getattr(command, "commands", None)
     if children is None:
         yield name, command

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from steelyard.main import uvicorn_config
+from steelyard.main.web import uvicorn_config
 
 
 @asynccontextmanager

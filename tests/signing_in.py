@@ -13,7 +13,7 @@ import httpx
 
 from desk_seed import NOW
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import Site, console
+from steelyard.main.console import Site, console
 from steelyard.people.links import make_link
 from steelyard.store.database import Database
 from steelyard.web.static import Static

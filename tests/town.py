@@ -10,7 +10,7 @@ import psycopg
 
 from signing_in import Clock
 from steelyard.kit.ids import PersonId, WorkspaceId
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Permission, Role
 from steelyard.people.sessions import COOKIE, open_session

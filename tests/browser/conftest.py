@@ -15,8 +15,8 @@ from playwright.async_api import Browser, async_playwright
 
 from desk_seed import NOW, Desk, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import Site
-from steelyard.main import console as create
+from steelyard.main.console import Site
+from steelyard.main.console import console as create
 from steelyard.store.database import Database
 from steelyard.web.static import read_static
 

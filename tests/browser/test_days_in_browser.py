@@ -20,7 +20,8 @@ from conftest import ROOT
 from served import serving
 from steelyard.demo.intercom.model import Admin, Conversation
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import Site, console, ledger
+from steelyard.main.console import Site, console
+from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Role

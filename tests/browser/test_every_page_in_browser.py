@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 from conftest import ROOT, Served
 from desk_seed import NOW, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import ROOMS, Site, console_routes
+from steelyard.main.console import Site, console_routes
+from steelyard.main.ground import ROOMS
 from steelyard.people.links import make_link
 from steelyard.store.database import Connection, Database
 from steelyard.toolbox.checks import Finding, stored

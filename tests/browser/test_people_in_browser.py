@@ -13,7 +13,7 @@ from conftest import ROOT, Served
 from desk_seed import busy_desk
 from signing_in import PASSWORD, Clock, MakeWorkspace
 from steelyard.kit.ids import EngineerId
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.people.members import Staff
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Permission, Role

@@ -15,7 +15,7 @@ from steelyard import config
 from steelyard.demo.intercom import Config, Simulator, running, shapes
 from steelyard.demo.intercom.model import Attribute
 from steelyard.kit.errors import SteelyardError
-from steelyard.main import shipped_policy
+from steelyard.main.ground import shipped_policy
 from steelyard.operations.checking import Asked
 from steelyard.operations.connecting import connect
 from steelyard.routing.policy import parse

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
-from steelyard.cli import app
+from steelyard.cli import whole
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "steelyard"
@@ -57,7 +56,7 @@ def commands_in(example: str) -> Iterator[list[str]]:
 
 def unknown_to_steelyard(words: list[str]) -> list[str]:
     """What of a `steelyard` command line its parser does not know."""
-    command = typer.main.get_command(app)
+    command = whole()
     for place, word in enumerate(words, 1):
         children = getattr(command, "commands", None)
         if children is None:

@@ -27,7 +27,8 @@ from steelyard.demo.intercom.model import Conversation
 from steelyard.demo.intercom.traffic import People
 from steelyard.demo.messages import messages
 from steelyard.kit.ids import WorkspaceId
-from steelyard.main import adopt_policy, clients_of, now, shipped_policy
+from steelyard.main.clients import clients_of
+from steelyard.main.ground import adopt_policy, now, shipped_policy
 from steelyard.operations.demo import connect_simulated
 from steelyard.routing.reconcile import Reconcile
 from steelyard.store.database import Database

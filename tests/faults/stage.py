@@ -26,7 +26,8 @@ from steelyard.demo.intercom.seed import Seed
 from steelyard.demo.intercom.webhooks import Timing
 from steelyard.jobs.app import job_app, run_worker
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import adopt_policy, clients_of, ledger, now, shipped_policy
+from steelyard.main.clients import clients_of
+from steelyard.main.ground import adopt_policy, ledger, now, shipped_policy
 from steelyard.routing.deeds import Deeds
 from steelyard.routing.deliver import Delivery
 from steelyard.routing.inbox import CellInbox

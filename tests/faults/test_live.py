@@ -33,7 +33,8 @@ from steelyard.demo.intercom.traffic import People
 from steelyard.demo.intercom.webhooks import Timing
 from steelyard.demo.messages import messages
 from steelyard.kit.ids import WorkspaceId
-from steelyard.main import clients_of, now, shipped_policy
+from steelyard.main.clients import clients_of
+from steelyard.main.ground import now, shipped_policy
 from steelyard.operations.demo import connect_simulated
 from steelyard.operations.serving import processes
 from steelyard.routing.merge import merge

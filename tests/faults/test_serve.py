@@ -18,8 +18,8 @@ import httpx
 import psycopg
 import pytest
 
-from steelyard import main
 from steelyard.jobs.processes import ProcessError
+from steelyard.main import ground
 from steelyard.operations.database import own_server
 from steelyard.operations.serving import processes
 
@@ -158,7 +158,7 @@ def test_commands_end_the_server_that_they_started(open_folder: Path) -> None:
     assert "has 0 workspaces" in steelyard(environment, "link").stderr
     assert processes_of(data) == []
     policy = open_folder / "policy.toml"
-    policy.write_text(main.shipped_policy())
+    policy.write_text(ground.shipped_policy())
     refused = steelyard(environment, "policy", "adopt", str(policy))
     assert "has 0 workspaces" in refused.stderr
     assert processes_of(data) == []

@@ -25,7 +25,7 @@ from steelyard.config import Settings, load, to_environment
 from steelyard.demo.intercom import Config, Simulator, running
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import WorkspaceId
-from steelyard.main import uvicorn_config, web_app
+from steelyard.main.web import uvicorn_config, web_app
 from steelyard.operations import doctor, patient
 from steelyard.operations.checking import make_attributes
 from steelyard.operations.doctor import examine

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, browsers
-from steelyard.main import ROOMS
+from steelyard.main.ground import ROOMS
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Role
 from steelyard.store.database import Database

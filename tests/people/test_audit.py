@@ -16,8 +16,8 @@ from signing_in import INVITED
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import ConversationId, EngineerId
 from steelyard.kit.instants import micros
-from steelyard.main import ledger
 from steelyard.main.console import TELLINGS
+from steelyard.main.ground import ledger
 from steelyard.people.audit import AUDITED
 from steelyard.people.audit_pages import TELLING
 from steelyard.people.record import KINDS

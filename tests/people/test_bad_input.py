@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from signing_in import PASSWORD
 from steelyard.kit.ids import CellId
 from steelyard.kit.scopes import Scope
-from steelyard.main import Site, console
+from steelyard.main.console import Site, console
 from steelyard.people.sessions import COOKIE
 from steelyard.web.routes import PageRoute
 from steelyard.web.static import read_static

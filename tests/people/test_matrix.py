@@ -16,7 +16,7 @@ import pytest
 from desk_seed import busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.kit.scopes import Scope
-from steelyard.main import Site, console
+from steelyard.main.console import Site, console
 from steelyard.people.permissions import OWN_ACCOUNT_ONLY, Permission, Role, Standing, judge
 from steelyard.people.sessions import COOKIE
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute

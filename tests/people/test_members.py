@@ -12,7 +12,7 @@ import pytest
 
 from desk_seed import busy_desk
 from signing_in import INVITED, PASSWORD, MakeClient, link_in
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.people.links import LINK_LIFE, make_link
 from steelyard.people.members import MemberError, Staff, members_of
 from steelyard.people.permissions import Permission, Role

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, become_administrator
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.operations import people
 from steelyard.operations.demo import let_people_in
 from steelyard.people.members import Staff, members_of

@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from desk_seed import busy_desk
 from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, Site, console
+from steelyard.main.console import Site, console
+from steelyard.main.ground import ROOMS
 from steelyard.people.gate import Gate
 from steelyard.people.permissions import Permission
 from steelyard.people.sessions import COOKIE, IDLE, sessions_of

@@ -16,7 +16,7 @@ from steelyard.demo.intercom.model import Conversation, Publish
 from steelyard.jobs.app import deferring_app, run_worker
 from steelyard.kit.errors import ActError
 from steelyard.kit.ids import ConversationId, EngineerId, PersonId, Position, WorkspaceId
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.routing.acts import REFUSALS, Acts
 from steelyard.routing.deeds import GOOD_FOR
 from steelyard.routing.model import NOBODY

@@ -15,7 +15,7 @@ from desk_seed import NOW
 from steelyard.kit.errors import ConfigError, KeyFileError, LedgerError, PolicyError, StoreError
 from steelyard.kit.ids import PersonId
 from steelyard.kit.instants import SECOND
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.routing import fault, router, store
 from steelyard.routing.aside import read_aside, try_again
 from steelyard.routing.decide import decide

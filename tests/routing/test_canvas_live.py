@@ -13,7 +13,7 @@ from served import serving
 from steelyard.config import Settings
 from steelyard.demo.intercom import Config, people, running
 from steelyard.demo.intercom.inbox_app import NotShown
-from steelyard.main import web_app
+from steelyard.main.web import web_app
 
 
 async def test_intercom_shows_what_steelyard_knows(bench: Any, app_url: str, keys: Path) -> None:

@@ -22,7 +22,8 @@ from steelyard.jobs.retry import Retry
 from steelyard.kit.errors import ConfigError, StoreError
 from steelyard.kit.ids import ConversationId, Position
 from steelyard.kit.instants import SECOND, Micros
-from steelyard.main import adopt_policy, clients_of, shipped_policy
+from steelyard.main.clients import clients_of
+from steelyard.main.ground import adopt_policy, shipped_policy
 from steelyard.routing import router as routers
 from steelyard.routing.codec import thaw
 from steelyard.routing.connections import token_place

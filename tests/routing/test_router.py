@@ -19,7 +19,7 @@ from payloads import (
 )
 
 from steelyard.kit.ids import Position
-from steelyard.main import adopt_policy, shipped_policy
+from steelyard.main.ground import adopt_policy, shipped_policy
 from steelyard.routing import replay, router, store
 
 ASSIGNED = "conversation.admin.assigned"

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from steelyard.kit.ids import CellId
 from steelyard.kit.scopes import Scope
-from steelyard.main import Site, console
+from steelyard.main.console import Site, console
 from steelyard.people.permissions import Permission
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 from steelyard.web.static import read_static

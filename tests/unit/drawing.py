@@ -10,7 +10,7 @@ from random import Random
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from steelyard.main import ROOMS
+from steelyard.main.ground import ROOMS
 from steelyard.people.permissions import Permission
 from steelyard.web.forms import Filled, Form
 from steelyard.web.language import LANGUAGES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.main import ROOMS
+from steelyard.main.ground import ROOMS
 from steelyard.web.fragments import Fragment, FragmentLink, Fragments
 from steelyard.web.language import ZONE
 from steelyard.web.logs import PER_PAGE, log_answer, one_line, part_of

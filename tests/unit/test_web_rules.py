@@ -11,7 +11,8 @@ import pytest
 from starlette.applications import Starlette
 
 from steelyard.kit.ids import CellId
-from steelyard.main import ROOMS, Site, console
+from steelyard.main.console import Site, console
+from steelyard.main.ground import ROOMS
 from steelyard.web.static import read_static
 
 PACKAGE = Path(__file__).parents[2] / "src/steelyard"

@@ -10,7 +10,7 @@ import pytest
 
 from desk_seed import NOW, Desk, busy_desk
 from signing_in import Clock, MakeClient, MakeWorkspace, browsers
-from steelyard.main import ROOMS, ledger
+from steelyard.main.ground import ROOMS, ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Role
 from steelyard.people.sessions import COOKIE, open_session

@@ -15,7 +15,8 @@ from desk_seed import Desk
 from served import serving
 from signing_in import Clock, MakeClient
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import Site, console, ledger
+from steelyard.main.console import Site, console
+from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Role
 from steelyard.people.sessions import COOKIE, open_session

@@ -15,7 +15,7 @@ import pytest
 from desk_seed import NOW
 from signing_in import Clock, MakeClient, MakeWorkspace
 from steelyard.kit.ids import WorkspaceId
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Role
 from steelyard.people.sessions import COOKIE, open_session

@@ -19,7 +19,7 @@ import pytest
 from desk_seed import NOW, Desk
 from signing_in import Clock
 from steelyard.kit.ids import WorkspaceId
-from steelyard.main import ledger
+from steelyard.main.ground import ledger
 from steelyard.people.permissions import Role
 from steelyard.store.database import Database
 from steelyard.toolbox.handbook.model import Text

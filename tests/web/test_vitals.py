@@ -24,7 +24,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.kit.metrics import Kind, Metric, Sample
 from steelyard.kit.scopes import Scope
-from steelyard.main import web_app
+from steelyard.main.web import web_app
 from steelyard.routing import ready
 from steelyard.routing.metrics import CellMetrics
 from steelyard.routing.ready import Ready

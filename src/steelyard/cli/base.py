@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,3 +19,11 @@ out = Console(highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 InWorkspace = Annotated[str | None, typer.Option("--workspace", help="Which one, where the cell has several.")]
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"

@@ -15,12 +15,13 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from steelyard import config, main
+from steelyard import config
 from steelyard.adapters.intercom.regions import REGIONS
 from steelyard.cli.base import AsJson, app, out
 from steelyard.config import Settings
 from steelyard.jobs.processes import run
 from steelyard.kit.errors import ConfigError
+from steelyard.main import logs
 from steelyard.operations import connecting
 from steelyard.operations.checking import PERMISSIONS, Asked, shown
 from steelyard.operations.connecting import Connected, topics
@@ -56,7 +57,7 @@ def connect_intercom(
     It can be cut off and run again at any time.
     """
     settings = config.load()
-    main.log_as("warning", sys.stderr.isatty())
+    logs.log_as("warning", sys.stderr.isatty())
     asked = Asked(
         region=_region(region),
         token=_secret("Access token", "--token-file", token_file),

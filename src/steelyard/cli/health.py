@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from steelyard import config
-from steelyard.cli.base import AsJson, app, out
-from steelyard.cli.serving import Role
+from steelyard.cli.base import AsJson, Role, app, out
 from steelyard.jobs.processes import run
 from steelyard.operations.doctor import examine
 from steelyard.operations.findings import Finding, State

@@ -8,9 +8,10 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from steelyard import config, main
+from steelyard import config
 from steelyard.cli.base import AsJson, InWorkspace, app, out
 from steelyard.jobs.processes import run
+from steelyard.main import logs
 from steelyard.operations import reading
 
 _COLUMNS = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -20,7 +21,7 @@ _COLUMNS = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColum
 def reconcile(workspace: InWorkspace = None, as_json: AsJson = False) -> None:
     """Read Intercom back now: heal what no webhook told of, and say how much that was."""
     settings = config.load()
-    main.log_as("error", sys.stderr.isatty())
+    logs.log_as("error", sys.stderr.isatty())
     with Progress(*_COLUMNS, console=Console(stderr=True, highlight=False), disable=as_json) as bars:
         bar = bars.add_task("Read", total=None)
 

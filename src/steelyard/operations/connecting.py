@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeVar
 
 import psycopg
 
-from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, RemoteError, StoreError
 from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
 from steelyard.kit.instants import SECOND
+from steelyard.main import ground, worker
 from steelyard.operations.checking import Asked, Found, address, check_secrets, look, make_attributes
 from steelyard.operations.database import ready_database
 from steelyard.operations.people import link_for_first
@@ -143,7 +143,7 @@ async def _store(database: Database, settings: Settings, link: Link, routed: tup
         )
         await write_link(conn, workspace, link, web, worker)
         if made.rowcount:
-            await main.adopt_policy(conn, workspace, main.shipped_policy())
+            await ground.adopt_policy(conn, workspace, ground.shipped_policy())
         return made.rowcount > 0
 
 
@@ -151,7 +151,7 @@ async def _read_and_weigh(
     database: Database, url: str, settings: Settings, found: Found, progress: Progress
 ) -> Overview:
     workspace = found.workspace
-    async with main.routing(database, url, settings.keys) as parts:
+    async with worker.routing(database, url, settings.keys) as parts:
         progress(READ, 0, found.open)
         await _patiently(lambda: parts.reconcile.roster(workspace))
         await _patiently(lambda: parts.reconcile.open_conversations(workspace, "asked", partial(progress, READ)))
@@ -168,7 +168,7 @@ async def _patiently(read: Callable[[], Awaitable[Result]]) -> Result:
         except RemoteError as error:
             if error.retry_at is None:
                 raise
-            await asyncio.sleep(max(0.0, error.retry_at - main.now() / SECOND))
+            await asyncio.sleep(max(0.0, error.retry_at - ground.now() / SECOND))
     return await read()
 
 

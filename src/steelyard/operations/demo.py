@@ -10,7 +10,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
@@ -18,6 +17,7 @@ from steelyard.demo.hosting import Site
 from steelyard.demo.intercom import Simulator
 from steelyard.jobs.processes import run
 from steelyard.kit.ids import WorkspaceId
+from steelyard.main import ground
 from steelyard.operations.checking import make_attributes
 from steelyard.operations.connecting import store_workspace
 from steelyard.operations.database import own_server
@@ -95,7 +95,7 @@ async def _demo(
 
 async def let_people_in(database: Database, workspace: WorkspaceId) -> None:
     """One of each role, and engineers who are teammates in Intercom. Nobody knows their passwords."""
-    staff, now, stored = Staff(database, main.ledger(), read_teammates), datetime.now(UTC), await hashed(token_hex())
+    staff, now, stored = Staff(database, ground.ledger(), read_teammates), datetime.now(UTC), await hashed(token_hex())
     async with database.transaction(workspace) as conn:
         engineers = [each for each in await read_teammates(conn) if each.here]
     chosen = [(name, (role,), None) for name, role in _DEMO_PEOPLE] + [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.errors import PolicyError
 from steelyard.kit.ids import WorkspaceId
+from steelyard.main import ground
 from steelyard.operations.database import named, opened
 from steelyard.routing.policy import Policy, parse
 
@@ -23,7 +23,7 @@ async def adopt_policy_file(settings: Settings, file: Path, wanted: str | None) 
     async with opened(settings, "policy") as database:
         workspace = await named(database, settings.cell, wanted)
         async with database.transaction(workspace) as conn:
-            return workspace, await main.adopt_policy(conn, workspace, text)
+            return workspace, await ground.adopt_policy(conn, workspace, text)
 
 
 def _policy_text(file: Path) -> str:

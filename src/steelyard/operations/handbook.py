@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import WorkspaceId
+from steelyard.main import ground, runs
 from steelyard.operations.database import named, opened
 from steelyard.toolbox.handbook.archives import read_path
 from steelyard.toolbox.handbook.ground import Shelf
@@ -41,7 +41,7 @@ async def import_pages(
         workspace = await named(database, settings.cell, wanted)
         async with database.transaction(workspace) as conn:
             lines = await plan_of(conn, workspace, sources, language, over)
-            book = Handbook(conn, main.ledger(), workspace, None, datetime.now(UTC))
+            book = Handbook(conn, ground.ledger(), workspace, None, datetime.now(UTC))
             return Imported(workspace, lines, 0 if dry else await carry_out(book, lines))
 
 
@@ -62,7 +62,7 @@ async def export_pages(settings: Settings, folder: Path, wanted: str | None, *, 
 async def list_pages(settings: Settings, wanted: str | None, after: timedelta) -> list[Row]:
     """Every page in each language, with whether it has to be checked again and which of its links lead nowhere."""
     pages = {page.key: page for page in await _pages(settings, wanted)}
-    shelf = Shelf(pages, {}, main.runbooks_of(settings.runbooks).all)
+    shelf = Shelf(pages, {}, runs.runbooks_of(settings.runbooks).all)
     rows = rows_of(shelf, LANGUAGES[0], datetime.now(UTC), after, {}, "all")
     return sorted(rows, key=lambda row: (row.page.slug, row.page.language))
 
@@ -80,7 +80,7 @@ async def check_pages(settings: Settings, wanted: str | None, slug: str, languag
     async with opened(settings, "handbook") as database:
         workspace = await named(database, settings.cell, wanted)
         async with database.transaction(workspace) as conn:
-            book = Handbook(conn, main.ledger(), workspace, None, datetime.now(UTC))
+            book = Handbook(conn, ground.ledger(), workspace, None, datetime.now(UTC))
             pages = await read_pages(conn, workspace)
             found = [pages[slug, each] for each in languages if (slug, each) in pages]
             if not found:

@@ -8,12 +8,12 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from steelyard import main
 from steelyard.adapters.intercom.client import Intercom
 from steelyard.adapters.intercom.errors import Unauthorized
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, KeyFileError, RemoteError
 from steelyard.kit.ids import TeamId, WorkspaceId
+from steelyard.main import ground
 from steelyard.operations.checking import ATTRIBUTES, check_attributes, shown
 from steelyard.operations.findings import Finding, bad, good, warn
 from steelyard.operations.host_findings import of_hosts
@@ -174,7 +174,7 @@ class Patient:
 
     async def flow(self) -> list[Finding]:
         """What waits, and every alarm that holds now."""
-        now = main.now()
+        now = ground.now()
         async with self._database.transaction(self._workspace) as conn:
             figures = await read_figures(conn, self._workspace, self._thresholds, now)
         said = (

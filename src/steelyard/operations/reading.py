@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import WorkspaceId
+from steelyard.main import ground, worker
 from steelyard.operations.database import named, ready_database
 from steelyard.routing.aside import try_again
 from steelyard.routing.readings import Reading
@@ -22,7 +22,7 @@ async def reconcile(
     with ready_database(settings) as (url, _):
         async with Database.open(url, size=4, name="steelyard reconcile") as database:
             workspace = await named(database, settings.cell, wanted)
-            async with main.routing(database, url, settings.keys) as parts:
+            async with worker.routing(database, url, settings.keys) as parts:
                 await parts.reconcile.roster(workspace)
                 reading = await parts.reconcile.open_conversations(workspace, "asked", progress)
     if reading is None:
@@ -35,4 +35,4 @@ async def retry(settings: Settings, wanted: str | None) -> tuple[WorkspaceId, in
     with ready_database(settings) as (url, _):
         async with Database.open(url, size=2, name="steelyard retry") as database:
             workspace = await named(database, settings.cell, wanted)
-            return workspace, await try_again(database, main.ledger(), workspace, datetime.now(UTC))
+            return workspace, await try_again(database, ground.ledger(), workspace, datetime.now(UTC))

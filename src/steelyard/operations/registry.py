@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.ids import WorkspaceId
+from steelyard.main import ground
 from steelyard.main.hosts import Hosts
 from steelyard.operations.database import named, opened
 from steelyard.store.database import Database
@@ -30,7 +30,7 @@ class Room(NamedTuple):
     @property
     def changes(self) -> Changes:
         """What can be done to it."""
-        return Changes(self.database, main.ledger())
+        return Changes(self.database, ground.ledger())
 
     @property
     def by(self) -> By:

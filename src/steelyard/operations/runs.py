@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.jobs.heartbeat import ALIVE
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import ConversationId, WorkspaceId
+from steelyard.main import runs
 from steelyard.operations.database import named, opened
 from steelyard.people.permissions import Standing
 from steelyard.store.database import Database
@@ -154,9 +154,9 @@ async def at_desk(settings: Settings, wanted: str | None) -> AsyncGenerator[Desk
     """The runs of a workspace. Raises ConfigError where it is not known."""
     async with opened(settings, "runbook") as database:
         workspace = await named(database, settings.cell, wanted)
-        yield Desk(database, workspace, main.run_acts(database, settings.runbooks))
+        yield Desk(database, workspace, runs.run_acts(database, settings.runbooks))
 
 
 def runbooks_of(settings: Settings) -> Runbooks:
     """The runbooks of this machine."""
-    return main.runbooks_of(settings.runbooks)
+    return runs.runbooks_of(settings.runbooks)

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.instants import moment
+from steelyard.main import ground
 from steelyard.operations.checking import shown
 from steelyard.operations.database import opened
 from steelyard.toolbox.scanning.model import OWN_AUTHOR, OWN_LICENCE, OWN_PACK, Severity
@@ -65,7 +65,7 @@ async def load(settings: Settings, path: Path, name: str, licence: str, sha256: 
         raise ConfigError("name the licence of the rules, such as MIT or GPL-2.0-only, in at most 120 characters")
     content = read_file(path)
     found = check(name, content, sha256)
-    at = moment(main.now())
+    at = moment(ground.now())
     pack = Loaded(name, licence.strip(), severity.value, found.sha256, content.decode(), at)
     async with opened(settings, "rules") as database, database.cell() as conn:
         replaced = await keep_pack(conn, pack)

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from steelyard import main
 from steelyard.config import Settings, to_environment
 from steelyard.jobs.processes import keep_running, run
 from steelyard.kit.errors import StoreError
+from steelyard.main import web, worker
 from steelyard.operations.database import OwnServer, ready_database
 from steelyard.operations.people import links_for_first
 
@@ -25,9 +25,9 @@ def serve(settings: Settings, role: str) -> None:
     """Serves until SIGINT or SIGTERM: `web`, `worker`, or `all` with both as children, started again when they die."""
     with ready_database(settings) as (url, server):
         if role == "web":
-            return run(main.run_web(settings, url))
+            return run(web.run_web(settings, url))
         if role == "worker":
-            return run(main.run_worker_process(settings, url))
+            return run(worker.run_worker_process(settings, url))
         run(_all(settings, to_environment(settings) | {"DATABASE_URL": url}, server))
 
 

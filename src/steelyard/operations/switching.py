@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from steelyard import main
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.kit.instants import moment
+from steelyard.main import ground
 from steelyard.operations.checking import shown
 from steelyard.operations.database import named, opened
 from steelyard.routing.switch import Reach, change_switch, read_reach, read_switch
@@ -47,7 +47,7 @@ async def change(settings: Settings, wanted: str | None, verb: Verb, teams: Sequ
             known = (await _shown(database, workspace)).teams
             changes = [Change(verb, team_of(known, each)) for each in teams]
         for each in changes:
-            await change_switch(database, workspace, each, main.now())
+            await change_switch(database, workspace, each, ground.now())
         return await _shown(database, workspace)
 
 
@@ -73,7 +73,7 @@ def _names(team: TeamRow) -> set[str]:
 
 
 async def _shown(database: Database, workspace: WorkspaceId) -> Shown:
-    now = moment(main.now())
+    now = moment(ground.now())
     async with database.transaction(workspace) as conn:
         switch = await read_switch(conn, workspace)
         return Shown(workspace, await read_reach(conn, workspace), await read_rows(conn, workspace, now, switch))

@@ -180,6 +180,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError(f"{environment_name(field)}: {wrong}. {help}") from None
 
 
+def load_anywhere(environment: Mapping[str, str] = os.environ) -> Settings:
+    """As `load`, for what no cell is needed for: runbooks are written and tested on machines that are part of none."""
+    return load({environment_name("cell"): "none"} | dict(environment))
+
+
 def to_environment(settings: Settings) -> dict[str, str]:
     """The environment that `load` reads these settings from, for a child process."""
     found: dict[str, str] = {}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from engine import Engine
 from working import Installation, installed
 
+from steelyard.operations.own_runbooks import SECTIONS, examine, make_new
 from steelyard.toolbox.runbooks_live import live
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-runbook.md"
@@ -77,3 +82,38 @@ def test_a_folder_that_changes_is_seen_without_a_restart(tmp_path: Path) -> None
     (folder / "runbook.toml").write_text("odd")
     now = 3.0
     assert "say_hello" in known.broken
+
+
+def test_to_write_one_no_cell_has_to_be_set(tmp_path: Path) -> None:
+    installed = tmp_path / "installed"
+    alone = {"PATH": os.environ["PATH"], "STEELYARD_RUNBOOKS": str(installed), "COLUMNS": "200"}
+
+    def steelyard(*words: str) -> str:
+        command = [sys.executable, "-m", "steelyard", "runbook", *words]
+        done = subprocess.run(command, env=alone, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    draft = tmp_path / "drafts" / "say_hello"
+    assert f"then: steelyard runbook test {draft.relative_to(tmp_path)}\n" in steelyard(
+        "new", "say_hello", "--in", "drafts"
+    )
+    for name, sections in SECTIONS.items():
+        (draft / name).write_text("# Hello\n" + "".join(f"\n## {each}\n\nHello.\n" for each in sections))
+    assert "passes: 1 case, documented" in steelyard("test", "drafts/say_hello")
+    assert str(installed / "say_hello") in steelyard("install", "drafts/say_hello")
+    assert "say_hello" in steelyard("list")
+    assert "Say hello" in steelyard("show", "say_hello")
+
+
+def test_a_case_names_the_files_of_a_script_and_bears_their_next_edit(tmp_path: Path) -> None:
+    folder = make_new("say_hello", "script", tmp_path)
+    case = folder / "cases" / "any.json"
+    case.write_text('{"asked": {}}')
+    (said,) = [each.differences for each in examine(folder).cases if each.name == "any"]
+    assert "--write" in said[0], "what to do next is said, instead of the whole plan"
+    examine(folder, write=True)
+    action = json.loads(case.read_text())["plan"]["steps"][0]["actions"][0]
+    assert action["args"]["files"] == ["run"]
+    (folder / "run").write_text("#!/bin/sh\necho another\n")
+    assert all(each.differences == () for each in examine(folder).cases)

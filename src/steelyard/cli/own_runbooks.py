@@ -13,7 +13,7 @@ from rich.markup import escape
 from steelyard import config
 from steelyard.cli.base import AsJson, out
 from steelyard.cli.runbooks import runbook_app
-from steelyard.operations.checking import shown
+from steelyard.cli.runs_shown import clean
 from steelyard.operations.own_runbooks import Kind, Tested, examine, find_folder, install, make_new
 
 Folder = Annotated[str, typer.Argument(help="A runbook's folder, or the name of one that this machine has.")]
@@ -34,8 +34,8 @@ def runbook_new(
     if as_json:
         _print({"folder": str(folder), "kind": kind})
         return
-    first = "runbook.py" if python else "run"
-    out.print(f"{escape(shown(str(folder)))} is there. Edit {first} and README.md, then: steelyard runbook test {name}")
+    first, place = "runbook.py" if python else "run", escape(clean(str(folder)))
+    out.print(f"{place} is there. Edit {first} and README.md, then: steelyard runbook test {place}", soft_wrap=True)
 
 
 @runbook_app.command("test")
@@ -47,7 +47,7 @@ def runbook_test(
     as_json: AsJson = False,
 ) -> None:
     """Run a runbook's cases and read its documentation. Exit status 1 where something is wrong. No host is needed."""
-    tested = examine(find_folder(config.load(), folder), write=write)
+    tested = examine(find_folder(config.load_anywhere(), folder), write=write)
     if as_json:
         _print(_data(tested))
     else:
@@ -62,22 +62,24 @@ def runbook_install(
     as_json: AsJson = False,
 ) -> None:
     """Copy a runbook that passes its test to the folder of STEELYARD_RUNBOOKS. Do it on every machine."""
-    place = install(config.load(), folder, replace=replace)
+    place = install(config.load_anywhere(), folder, replace=replace)
     if as_json:
         _print({"folder": str(place)})
         return
-    out.print(f"{escape(shown(str(place)))} is installed. Web and workers of this machine have it within seconds.")
+    where = escape(clean(str(place)))
+    out.print(f"{where} is installed. Web and workers of this machine have it within seconds.", soft_wrap=True)
 
 
 def _show(tested: Tested) -> None:
     for case in tested.cases:
         out.print(f"[red]✗[/red] {escape(case.name)}" if case.differences else f"[green]✓[/green] {escape(case.name)}")
         for line in case.differences:
-            out.print(f"    {escape(shown(line))}")
+            out.print(f"    {escape(clean(line))}", soft_wrap=True)
     for each in tested.missing:
-        out.print(f"[red]✗[/red] {escape(shown(each))}")
+        out.print(f"[red]✗[/red] {escape(clean(each))}", soft_wrap=True)
     if tested.ok:
-        out.print(f"{tested.runbook.name} passes: {len(tested.cases)} cases, documented in both languages.")
+        cases = {0: "no case yet", 1: "1 case"}.get(len(tested.cases), f"{len(tested.cases)} cases")
+        out.print(f"{tested.runbook.name} passes: {cases}, documented in both languages.")
 
 
 def _data(tested: Tested) -> dict[str, Any]:

@@ -43,28 +43,28 @@ _ENDED: Final = frozenset(State) - {State.PLANNING, State.QUEUED, State.RUNNING,
 @runbook_app.command("list")
 def runbook_list(as_json: AsJson = False) -> None:
     """List all runbooks of this machine."""
-    known = runbooks_of(config.load())
+    known = runbooks_of(config.load_anywhere())
     if as_json:
         _print({"runbooks": [runbook_data(each) for each in known.all.values()], "broken": dict(known.broken)})
         return
     table = Table("Name", "Risk", "By hand", "")
     for each in known.all.values():
-        table.add_row(each.name, each.risk.value, f"{each.minutes} min", escape(shown(each.summary)))
+        table.add_row(each.name, each.risk.value, f"{each.minutes} min", escape(clean(each.summary)))
     out.print(table)
     for folder, why in known.broken.items():
-        out.print(f"[red]{escape(shown(folder))}[/red] is left out: {escape(shown(why))}")
+        out.print(f"[red]{escape(shown(folder))}[/red] is left out: {escape(clean(why))}", soft_wrap=True)
 
 
 @runbook_app.command("show")
 def runbook_show(name: str, as_json: AsJson = False) -> None:
     """Show what a runbook does, its parameters and its documentation."""
-    known = runbooks_of(config.load())
+    known = runbooks_of(config.load_anywhere())
     runbook, text = known.of(name), known.text(name, "en")
     if as_json:
         _print(runbook_data(runbook) | {"text": text})
         return
     out.print(f"[bold]{escape(shown(runbook.title))}[/bold] ({runbook.risk.value}, {runbook.minutes} min by hand)")
-    out.print(escape(shown(runbook.summary)))
+    out.print(escape(clean(runbook.summary)))
     for each in runbook.parameters:
         choices = f" ({', '.join(choice.value for choice in each.choices)})" if each.choices else ""
         out.print(f"  --set {each.name}={escape(str(each.default))}  {escape(shown(each.label))}{escape(choices)}")

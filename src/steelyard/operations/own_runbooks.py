@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, RunbookError
-from steelyard.toolbox.cases import Judged, judge, read_case
+from steelyard.toolbox.cases import EXPECTED, Judged, judge, read_case
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runbooks import load, read_folder
 
@@ -109,7 +109,7 @@ def _judged(runbook: Runbook, folder: Path, write: bool) -> Iterator[Judged]:
         text = path.read_text("utf-8")
         case = read_case(path.stem, text)
         judged = judge(runbook, path.stem, case)
-        if write and not {"plan", "undo", "refused", "nothing"} & case.keys():
+        if write and not case.keys() & set(EXPECTED):
             path.write_text(json.dumps({**case, **judged.answer}, indent=2, ensure_ascii=False) + "\n", "utf-8")
             judged = judged._replace(differences=())
         yield judged

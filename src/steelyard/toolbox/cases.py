@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import Any, Final, NamedTuple, cast
 
 from steelyard.kit.errors import RunbookError
-from steelyard.toolbox.model import Host, HostId, Json, Plan, Refused, Site, SiteId, Token, encode
+from steelyard.toolbox.model import Action, Host, HostId, Json, Plan, Refused, Site, SiteId, Token, encode
 from steelyard.toolbox.parameters import default_of
 from steelyard.toolbox.runbook import Asked, Defaults, Left, Runbook
+from steelyard.toolbox.tools import script
 
 SITE: Final[Mapping[str, Json]] = {
     "name": "shop.example",
@@ -31,7 +33,9 @@ SITE: Final[Mapping[str, Json]] = {
 HOST: Final = Host(HostId(4), "web-4", "192.0.2.4", 22, "steelyard")
 TOKEN: Final = "0a1b2c3d"  # noqa: S105 - it names a run, and opens nothing
 NOW: Final = "2026-11-22T12:00:00+00:00"
-_PARTS: Final = ("steps", "checks", "keeps")
+EXPECTED: Final = ("plan", "undo", "refused", "nothing")
+"""What a case can say of its outcome."""
+_EXPECTS_NOTHING: Final = "it expects nothing yet: with --write it is given what the runbook says now, for you to read"
 
 
 class Judged(NamedTuple):
@@ -62,7 +66,9 @@ def judge(runbook: Runbook, name: str, case: Mapping[str, Json]) -> Judged:
         raise
     except Exception as error:
         raise RunbookError(f"{runbook.name} fails on the case {name}: {type(error).__name__}: {error}") from error
-    expected = {key: value for key, value in case.items() if key in ("plan", "undo", "refused", "nothing")}
+    expected = {key: value for key, value in case.items() if key in EXPECTED}
+    if not expected:
+        return Judged(name, (_EXPECTS_NOTHING,), answer)
     for key in ("plan", "undo"):
         if isinstance(expected.get(key), dict) and isinstance(answer.get(key), dict):
             # Of a plan, only what the case says is compared.
@@ -110,10 +116,17 @@ def written(plan: Plan) -> Mapping[str, Json]:
     """A plan as cases have it: its actions, without words."""
     steps: list[Json] = []
     for step in plan.steps:
-        more = {"probe": encode(step.probe)} if step.probe is not None else {}
-        steps.append({"name": step.name, "actions": encode(step.actions), **more})
-    checks = [{"action": encode(check.action), "expects": encode(check.expects)} for check in plan.checks]
+        more = {"probe": _legible(step.probe)} if step.probe is not None else {}
+        steps.append({"name": step.name, "actions": [_legible(each) for each in step.actions], **more})
+    checks = [{"action": _legible(check.action), "expects": encode(check.expects)} for check in plan.checks]
     return {"steps": steps, "checks": checks, "keeps": encode(plan.keeps)}
+
+
+def _legible(action: Action) -> Json:
+    """An action with the files of a script by their names alone: what is in them is not for a case to say again."""
+    if action.verb != script.RUN:
+        return encode(action)
+    return encode(replace(action, args={**action.args, "files": sorted(action.args["files"])}))
 
 
 def _difference(expected: Mapping[str, Json], answer: Mapping[str, Json]) -> list[str]:

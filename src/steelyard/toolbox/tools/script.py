@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from steelyard.toolbox.model import Action, Json
+
+RUN: Final = "script.run"
 
 
 class Way(NamedTuple):
@@ -26,4 +28,4 @@ def run(program: str, files: Mapping[str, Json], way: Way) -> Action:
     """
     args: dict[str, Json] = {"program": program, "files": dict(files), "env": dict(way.environment)}
     args |= {"argv": list(way.arguments), "cwd": way.cwd, "any_status": way.any_status}
-    return Action("script.run", args, timeout=float(way.timeout))
+    return Action(RUN, args, timeout=float(way.timeout))

@@ -63,6 +63,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "too_many_sites": N_("Choose %(most)s sites at most."),
     "at_once": N_("What changes a site is planned first, and then confirmed."),
     "back_only": N_("It was being put back when it stopped: it can only be put back."),
+    "secrets_gone": N_("What was secret of it has been erased since it stopped. Put it back, or plan it anew."),
     "no_batch": N_("There is no such request."),
     "not_counted": N_("Type how many sites it is, %(count)s, to confirm."),
     "still_planning": N_("Some of its plans are still being made. Wait for them."),
@@ -243,6 +244,8 @@ class RunActs:
             known, _ = await self._of(conn, who, run)
             if known.undoes is None and journal.put_back_begun(await store.read_entries(conn, run)):
                 raise refused("back_only")
+            if not all(known.sealed.values()):
+                raise refused("secrets_gone")
             await self._go_on(conn, who, known, Event.RESUME, "run.resumed")
         await self.database.notify(RUNS_CHANNEL)
 

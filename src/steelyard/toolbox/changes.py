@@ -29,6 +29,7 @@ from steelyard.toolbox.registry import (
     read_sites,
 )
 from steelyard.toolbox.registry_rows import HostRow, NewHost, NewSite, SiteRow
+from steelyard.toolbox.states import AT_WORK, State
 from steelyard.web.said import N_, Said
 
 KINDS: Final = {
@@ -78,13 +79,17 @@ class Changes:
             if new == as_new(before):
                 return
             await _standing_host(conn, new.host)
+            await _settled_where_it_moves(conn, before, new)
             await change_site(conn, site, new)
             await self._told(conn, by, [by.fact("site.changed", site=site)])
 
     async def remove_site(self, by: By, site: SiteId) -> None:
         """Takes a site out of the registry: no run begins on it any more. What ran on it stays on record."""
         async with self._database.transaction(by.workspace) as conn:
-            await _standing_site(conn, site)
+            row = await _standing_site(conn, site)
+            if (run := await _at_work(conn, site)) is not None:
+                message = N_("Run %(run)s is at work on %(name)s: wait until it has ended, or cancel it.")
+                raise RegistryError("at_work", Said(message, {"run": run, "name": row.site.name}))
             await conn.execute("UPDATE site SET removed_at = %s WHERE site = %s", [by.now, site])
             await self._told(conn, by, [by.fact("site.removed", site=site)])
 
@@ -121,15 +126,17 @@ class Changes:
             message = N_("%(count)s lines cannot be taken, so nothing was changed. Mend them, or take in the others.")
             raise RegistryError("refused", Said(message, {"count": len(imported.refused)}))
         async with self._database.transaction(by.workspace) as conn:
-            known = {row.site.name: row.site.id for row in await read_sites(conn)}
+            known = {row.site.name: row for row in await read_sites(conn)}
             facts = [
                 by.fact("site.added", site=await add_site(conn, by.workspace, new, by.now)) for new in imported.added
             ]
             for new in imported.changed:
                 if new.name not in known:
                     raise RegistryError("stale", Said(N_("The registry changed meanwhile: look at the import again.")))
-                await change_site(conn, known[new.name], new)
-                facts.append(by.fact("site.changed", site=known[new.name]))
+                before = known[new.name]
+                await _settled_where_it_moves(conn, before, new)
+                await change_site(conn, before.site.id, new)
+                facts.append(by.fact("site.changed", site=before.site.id))
             await self._told(conn, by, facts)
             return len(facts)
 
@@ -216,6 +223,26 @@ async def _standing_site(conn: Connection, site: SiteId) -> SiteRow:
     if row is None or row.removed_at is not None:
         raise RegistryError("no_site", Said(N_("That site is not in the registry any more.")))
     return row
+
+
+async def _settled_where_it_moves(conn: Connection, before: SiteRow, new: NewSite) -> None:
+    """A run that has not ended would go on at another place than where it began."""
+    site = before.site
+    if (new.host, new.docroot, new.account) == (site.host.id, site.docroot, site.account):
+        return
+    if (run := await _at_work(conn, site.id, stopped=True)) is not None:
+        message = N_(
+            "Run %(run)s on %(name)s has not ended. Let it end, resume it or put it back before the site moves."
+        )
+        raise RegistryError("at_work", Said(message, {"run": run, "name": site.name}))
+
+
+async def _at_work(conn: Connection, site: SiteId, *, stopped: bool = False) -> int | None:
+    """A run that a worker does at a site, or is about to; `stopped`: or one that stopped in the middle."""
+    states = [*AT_WORK, State.STOPPED] if stopped else [*AT_WORK]
+    query = "SELECT min(run) FROM run WHERE site = %s AND state = ANY(%s)"
+    row = await (await conn.execute(query, [site, [state.value for state in states]])).fetchone()
+    return row[0] if row is not None else None
 
 
 async def _standing_host(conn: Connection, host: HostId) -> HostRow:

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, LiteralString, Protocol
 
 import structlog
 
+from steelyard.kit.errors import KeyFileError
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import WorkspaceId
 from steelyard.kit.instants import micros
 from steelyard.store.database import Connection, Database
 from steelyard.toolbox import others, store
 from steelyard.toolbox.ground import RunGround
-from steelyard.toolbox.model import RunId, SiteId
+from steelyard.toolbox.model import Action, RunId, Site, SiteId
 from steelyard.toolbox.reach import Errand, HostError
-from steelyard.toolbox.registry import RegistryError, read_site
+from steelyard.toolbox.registry import find_host, find_site
 from steelyard.toolbox.run import CLEAR
 from steelyard.toolbox.runbook import Left
 from steelyard.toolbox.states import Event, Reason, State
 from steelyard.toolbox.store import Run
 from steelyard.web.said import N_, Said
+
+ERASE: Final = "toolbox.erase"
+"""The job that erases what one run moved aside."""
+
+# One job a run: of a host that is away, or of one that failed, there is one already.
+_DUE: Final[LiteralString] = """
+SELECT run, site FROM run
+WHERE undo_until < %(now)s AND erased_at IS NULL AND state NOT IN ('queued', 'running', 'undoing')
+      AND NOT EXISTS (SELECT FROM run AS back WHERE back.undoes = run.run AND back.state = ANY(%(back)s))
+      AND NOT EXISTS (SELECT FROM procrastinate_jobs AS job
+                      WHERE job.task_name = %(task)s AND job.args->>'workspace' = run.workspace
+                            AND job.args->>'run' = run.run::text)
+ORDER BY undo_until LIMIT 1000
+"""
+# The names stay: without its secrets a run does not go on.
+_FORGET: Final[LiteralString] = """
+UPDATE run SET sealed = (SELECT jsonb_object_agg(name, '') FROM jsonb_object_keys(run.sealed) AS name)
+WHERE state = 'stopped' AND sealed::text <> '{}'
+      AND EXISTS (SELECT FROM jsonb_each_text(run.sealed) AS each WHERE each.value <> '')
+      AND (ended_at < %(before)s
+           OR EXISTS (SELECT FROM site WHERE site.site = run.site AND site.removed_at IS NOT NULL))
+"""
 
 log = structlog.get_logger()
 
@@ -36,7 +59,10 @@ class Jobs(Protocol):
 
 
 async def tidy(database: Database, workspace: WorkspaceId, jobs: Jobs, clock: Callable[[], datetime]) -> int:
-    """Lets plans expire and has erased what is due, in one transaction; how many of both."""
+    """Lets plans expire and has erased what is due, in one transaction; how many of both.
+
+    What was secret of a run that stopped goes with its site, and where nobody resumes it while trash is kept.
+    """
     now = clock()
     async with database.transaction(workspace) as conn:
         late = await store.rows(
@@ -46,13 +72,9 @@ async def tidy(database: Database, workspace: WorkspaceId, jobs: Jobs, clock: Ca
         )
         for row in late:
             await _expire(conn, RunId(row["run"]), now)
-        due = await store.rows(
-            conn,
-            "SELECT run, site FROM run WHERE undo_until < %(now)s AND erased_at IS NULL"
-            " AND state NOT IN ('queued', 'running', 'undoing') AND NOT EXISTS (SELECT 1 FROM run AS back"
-            " WHERE back.undoes = run.run AND back.state = ANY(%(back)s)) ORDER BY undo_until LIMIT 1000",
-            {"now": now, "back": others.PUTTING_BACK},
-        )
+        keep_trash, _, _ = await store.read_defaults(conn, workspace)
+        await conn.execute(_FORGET, {"before": now - timedelta(days=keep_trash)})
+        due = await store.rows(conn, _DUE, {"now": now, "back": others.PUTTING_BACK, "task": ERASE})
         for row in due:
             await jobs.erase(conn, workspace, RunId(row["run"]), SiteId(row["site"]))
     return len(late) + len(due)
@@ -68,26 +90,41 @@ async def _expire(conn: Connection, number: RunId, now: datetime) -> None:
 
 
 async def erase(ground: RunGround, workspace: WorkspaceId, number: RunId) -> None:
-    """Removes what a run moved aside on its host: from then on it cannot be undone. Raises HostError."""
+    """Removes what a run moved aside on its host: from then on it cannot be undone. A later round asks again where
+    the host cannot be reached."""
     async with ground.database.transaction(workspace) as conn:
         run = await store.find_run(conn, number)
         if run is None or run.erased_at is not None or run.undo_until is None or run.undo_until > ground.clock():
             return
         if await others.put_back_by(conn, number) is not None:
             return  # what it moved aside is about to be put back, or is half way there
-        try:
-            site = await read_site(conn, run.site)
-        except RegistryError:
-            site = None  # removed from the registry: nobody reaches it any more
+        site = await _site_there(conn, run)
     runbook = ground.runbooks.all.get(run.runbook)
     if site is not None and runbook is not None and runbook.erase is not None:
-        left = Left(site, run.params, run.token, ground.clock(), run.keeps)
-        async with ground.ways(workspace).open(site.host, Errand(run.token, site, hold=True)) as reached:
-            for action in runbook.erase(left):
-                await reached.call(action, lambda _: None)
-            with suppress(HostError):
-                await reached.call(CLEAR, lambda _: None)
+        try:
+            await _erase_at(ground, workspace, run, site, runbook.erase)
+        except (HostError, KeyFileError) as error:
+            log.warning("run.not_erased", workspace=workspace, run=number, why=str(error)[:500])
+            return
     await _erased(ground, workspace, run)
+
+
+async def _site_there(conn: Connection, run: Run) -> Site | None:
+    """Where a run was, also a site that is not in the registry any more; None where nobody reaches its host."""
+    row = await find_site(conn, run.site)
+    host = await find_host(conn, row.site.host.id) if row is not None else None
+    return row.site if row is not None and host is not None and host.removed_at is None else None
+
+
+async def _erase_at(
+    ground: RunGround, workspace: WorkspaceId, run: Run, site: Site, actions: Callable[[Left], Sequence[Action]]
+) -> None:
+    left = Left(site, run.params, run.token, ground.clock(), run.keeps)
+    async with ground.ways(workspace).open(site.host, Errand(run.token, site, hold=True)) as reached:
+        for action in actions(left):
+            await reached.call(action, lambda _: None)
+        with suppress(HostError):
+            await reached.call(CLEAR, lambda _: None)
 
 
 async def _erased(ground: RunGround, workspace: WorkspaceId, run: Run) -> None:

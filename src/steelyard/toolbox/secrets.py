@@ -24,7 +24,9 @@ def opened_with(folder: Path) -> Secrets:
     async def secrets(conn: Connection, workspace: WorkspaceId, run: Run, site: Site) -> Mapping[str, str]:
         known = await read_host_secrets(conn, workspace, site.host.id, keys)
         given = {
-            name: open_box(file, sealed, place_of(workspace, run.token, name)) for name, sealed in run.sealed.items()
+            name: open_box(file, sealed, place_of(workspace, run.token, name))
+            for name, sealed in run.sealed.items()
+            if sealed  # else it was erased since: see erasing.py
         }
         return {**known, **given}
 

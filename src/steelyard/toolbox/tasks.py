@@ -9,7 +9,7 @@ from procrastinate import App
 from steelyard.jobs.retry import Retry
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection
-from steelyard.toolbox.erasing import erase
+from steelyard.toolbox.erasing import ERASE, erase
 from steelyard.toolbox.ground import RunGround
 from steelyard.toolbox.model import RunId, SiteId
 from steelyard.toolbox.run import work_on
@@ -17,7 +17,7 @@ from steelyard.toolbox.run import work_on
 TOOLBOX: Final = "toolbox"
 """The queue of runs: of its own, so that what a person waits for waits for nothing else."""
 
-_RUN, _ERASE = "toolbox.run", "toolbox.erase"
+_RUN: Final = "toolbox.run"
 _PEOPLE_FIRST: Final = 1
 
 
@@ -35,7 +35,7 @@ class RunJobs:
 
     async def erase(self, conn: Connection, workspace: WorkspaceId, run: RunId, site: SiteId) -> None:
         """Has what a run moved aside erased, in `conn`'s transaction."""
-        job = self._app.configure_task(_ERASE, queue=TOOLBOX, lock=site_lock(workspace, site), connection=conn)
+        job = self._app.configure_task(ERASE, queue=TOOLBOX, lock=site_lock(workspace, site), connection=conn)
         await job.defer_async(workspace=str(workspace), run=int(run))
 
 
@@ -51,7 +51,7 @@ def register(app: App, ground: RunGround) -> None:
     async def run_one(workspace: str, run: int) -> None:
         await work_on(ground, WorkspaceId(workspace), RunId(run))
 
-    @app.task(name=_ERASE, queue=TOOLBOX, retry=Retry(3))
+    @app.task(name=ERASE, queue=TOOLBOX, retry=Retry(3))
     async def erase_one(workspace: str, run: int) -> None:
         await erase(ground, WorkspaceId(workspace), RunId(run))
 

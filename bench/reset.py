@@ -94,7 +94,7 @@ async def measure(url: str, hosting: Hosting, folder: Path) -> None:
 def make_slot(hosting: Hosting, folder: Path) -> Mapping[str, Json]:
     """The slot on the host, and what the cell offers of it."""
     slot = folder / "core-7.1.1-en_US"
-    files = slots_archive.unpack(hosting.template.wordpress.archive, slot / "files")
+    files = slots_archive.unpack(hosting.template.wordpress.archive, slot / "files").files
     template = slots_template.make(hosting.template.wordpress.core, "en_US")
     manifest = slots.manifest("core", "wordpress", "7.1.1", "en_US", files, template)
     (slot / "manifest.json").write_bytes(manifest)

@@ -84,12 +84,12 @@ class Settings(BaseModel):
     wordpress_api: str = Field(
         default="https://api.wordpress.org",
         pattern=r"https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?",
-        description="Who is asked for the newest version of WordPress.",
+        description="Who is asked for the newest version of WordPress, of plugins and of themes.",
     )
     wordpress_downloads: str = Field(
         default="https://downloads.wordpress.org",
         pattern=r"https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?",
-        description="Where releases of WordPress are fetched.",
+        description="Where releases of WordPress, of plugins and of themes are fetched.",
     )
     runs: int = Field(default=8, ge=1, le=100, description="Runs at sites that a worker does at once.")
     alarms: SecretStr | None = Field(

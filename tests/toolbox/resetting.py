@@ -48,7 +48,7 @@ class HostSlot:
 def make_slot(hosting: Hosting, folder: Path, template: str) -> HostSlot:
     """Of the archive that the tests have. `template`: of its tables."""
     slot = folder / "core-7.1.1-en_US"
-    files = unpack(hosting.template.wordpress.archive, slot / "files")
+    files = unpack(hosting.template.wordpress.archive, slot / "files").files
     manifest = slots.manifest("core", "wordpress", "7.1.1", "en_US", files, template)
     (slot / "manifest.json").write_bytes(manifest)
     (slot / "template.json").write_text(template)

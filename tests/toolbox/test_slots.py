@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import json
 import os
 import shutil
 import tarfile
-import threading
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +18,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 from reaching import ACCOUNT, Keys, host_of, login_of
+from releases import a_tar, a_zip, serving
 
 from steelyard.adapters.ssh import SshReach
 from steelyard.config import Settings
 from steelyard.demo.hosting import Hosting
 from steelyard.kit.errors import SlotError
 from steelyard.kit.ids import WorkspaceId
-from steelyard.operations import core_slots
+from steelyard.operations import core_copying, core_fetching, core_slots
 from steelyard.operations.core_slots import Pins
 from steelyard.store.database import Database
 from steelyard.toolbox import slots_archive, slots_keys
@@ -37,6 +34,7 @@ from steelyard.toolbox.reach import Errand, HostError
 from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
 from steelyard.toolbox.slots import manifest, offered, read_slots, read_trusted, sign, trusted
 from steelyard.toolbox.slots_bring import bring
+from steelyard.toolbox.slots_release import Release, release_of
 
 VERSION = b"<?php\n$wp_version = '9.8.7';\n$wp_local_package = 'fr_FR';\n"
 CORE = {
@@ -45,24 +43,6 @@ CORE = {
     "wordpress/wp-includes/version.php": VERSION,
     "wordpress/wp-admin/includes/upgrade.php": b"<?php",
 }
-
-
-def a_tar(path: Path, files: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-        for entry in more:
-            archive.addfile(entry)
-    return path
-
-
-def a_zip(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
@@ -74,9 +54,9 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
 @pytest.mark.parametrize("make", [a_tar, a_zip])
 def test_archives_of_both_kinds(tmp_path: Path, make: object) -> None:
     files = slots_archive.unpack(make(tmp_path / "a", CORE), tmp_path / "out")  # type: ignore[operator]
-    assert [each[0] for each in files] == sorted(name.partition("/")[2] for name in CORE)
-    assert {each[0]: each[2] for each in files}["wp-includes/version.php"] == hashlib.sha256(VERSION).hexdigest()
-    assert slots_archive.release_of(tmp_path / "out") == ("9.8.7", "fr_FR")
+    assert [each[0] for each in files.files] == sorted(name.partition("/")[2] for name in CORE)
+    assert {each[0]: each[2] for each in files.files}["wp-includes/version.php"] == hashlib.sha256(VERSION).hexdigest()
+    assert release_of(tmp_path / "out", files.folder) == ("core", "wordpress", "9.8.7", "fr_FR")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +102,10 @@ def test_links_and_devices_are_refused(tmp_path: Path, entry: tarfile.TarInfo) -
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots_archive, "MOST_OF_ONE", 1_000_000)
-    with pytest.raises(SlotError, match="more than a WordPress"):
+    with pytest.raises(SlotError, match="more than a release"):
         slots_archive.unpack(a_zip(tmp_path / "a", {**CORE, "wordpress/x": bytes(2_000_000)}), tmp_path / "out")
     monkeypatch.setattr(slots_archive, "MOST_FILES", 3)
-    with pytest.raises(SlotError, match="more than a WordPress"):
+    with pytest.raises(SlotError, match="more than a release"):
         slots_archive.unpack(a_tar(tmp_path / "b", CORE), tmp_path / "more")
 
 
@@ -191,16 +171,8 @@ def wordpress_org(hosting: Hosting, tmp_path: Path) -> Iterator[str]:
     (folder / "release/wordpress-7.1.1.tar.gz.sha1").write_text(hashlib.sha1(archive.read_bytes()).hexdigest())
     (folder / "core/version-check/1.7/index.html").write_text(json.dumps({"offers": [{"version": "7.1.1"}]}))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(folder) as address:
+        yield address
 
 
 async def test_a_wordpress_is_added_offered_and_brought_to_a_host(
@@ -221,7 +193,7 @@ async def test_a_wordpress_is_added_offered_and_brought_to_a_host(
     held = offered(rows, read_trusted(settings.keys / slots_keys.TRUSTED))["core"][0]
     assert held["tables"]
     assert offered(rows, [Ed25519PrivateKey.generate().public_key()]) == {"core": []}
-    assert await core_slots.refresh(settings, said.append) == []
+    assert await core_fetching.refresh(settings, said.append) == ([], [])
     assert "held already" in said[-1]
     await _bring(settings, hosting, held["sha256"])
 
@@ -258,9 +230,9 @@ async def test_fetching_proves_what_came(settings: Settings, wordpress_org: str,
     core_slots.key(settings)
     (tmp_path / "org/release/wordpress-7.1.1.tar.gz.sha1").write_text("0" * 40)
     with pytest.raises(SlotError, match="SHA1"):
-        await core_slots.fetch(settings, "7.1.1", "en_US", lambda _: None)
+        await core_fetching.fetch(settings, Release("core", "wordpress", "7.1.1", "en_US"), "", lambda _: None)
     with pytest.raises(SlotError, match="cannot be fetched"):
-        await core_slots.fetch(settings, "7.1.2", "fr_FR", lambda _: None)
+        await core_fetching.fetch(settings, Release("core", "wordpress", "7.1.2", "fr_FR"), "", lambda _: None)
     assert await core_slots.listed(settings) == []
 
 
@@ -276,7 +248,7 @@ async def test_copies_to_hosts_and_beside_sites(
     core_slots.key(settings)
     await make_workspace()
     with pytest.raises(SlotError, match="core add"):
-        await core_slots.copy(settings, None, (), (), lambda _: None)
+        await core_copying.copy(settings, None, (), (), lambda _: None)
     await core_slots.add(settings, hosting.template.wordpress.archive, Pins(), lambda _: None)
     docroot = tmp_path / "site/htdocs"
     (docroot / "wp-includes").mkdir(parents=True)
@@ -288,9 +260,9 @@ async def test_copies_to_hosts_and_beside_sites(
         new = NewSite("a.example", host, str(docroot), ACCOUNT, "http://a.example", "")
         await add_site(conn, workspace, new, now)
     said: list[str] = []
-    done = await core_slots.copy(settings, None, ["here"], (), said.append)
+    done = await core_copying.copy(settings, None, ["here"], (), said.append)
     assert [(each.host, each.brought, each.failed) for each in done] == [("here", True, "")]
-    done = await core_slots.copy(settings, None, (), ["a.example"], said.append)
+    done = await core_copying.copy(settings, None, (), ["a.example"], said.append)
     assert [(each.brought, each.spares, each.failed) for each in done] == [(False, 1, "")]
     spare = next((tmp_path / "site").glob(".steelyard-spare-*"))
     assert len([each for each in (spare / "files").rglob("*") if each.is_file()]) == 3782

@@ -16,7 +16,7 @@ from steelyard.demo.hosting import Hosting, HostingError, Site, prepared
 from steelyard.demo.hosting.shop import running_shop
 from steelyard.kit.errors import SteelyardError
 from steelyard.kit.ids import WorkspaceId
-from steelyard.operations import core_slots
+from steelyard.operations import core_copying, core_slots
 from steelyard.store.database import Connection
 from steelyard.store.keys import WORKER, Keys, key_file
 from steelyard.toolbox.keys import make_key
@@ -68,7 +68,7 @@ async def hold_wordpress(settings: Settings, url: str, site: Site) -> None:
     try:
         core_slots.key(reached)
         await core_slots.add(reached, site.hosting.template.wordpress.archive, core_slots.Pins(), log.debug)
-        await core_slots.copy(reached, None, [], [site.name], log.debug)
+        await core_copying.copy(reached, None, [], [site.name], log.debug)
     except SteelyardError as error:
         log.warning("demo.wordpress_left_out", advice=str(error))
 

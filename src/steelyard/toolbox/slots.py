@@ -1,9 +1,10 @@
-"""Core slots of the cell: a WordPress of each version and language, unpacked, signed, ready to be used and copied.
+"""Slots of the cell: a WordPress of each version and language, unpacked, signed, ready to be used and copied.
 
     <slots>/core-7.1.1-en_US/{manifest.json, template.json, files/…}     the same as on hosts, see hosted/slots.py
     <slots>/core-7.1.1-en_US.tar.gz                                     what is brought to hosts
 
 The table `slot` holds the manifest with the operator's signature. What no trusted key signed is not offered to any run.
+Of plugins and themes it holds nothing else: scans know their files by it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from steelyard.kit.errors import SlotError
 from steelyard.store.database import Connection
 from steelyard.toolbox.model import Json
 
+KINDS = ("core", "plugin", "theme")
 PURPOSE = b"steelyard slot 1\n"
 """Before what is signed, so that no signature of anything else passes for one."""
 
@@ -58,6 +60,11 @@ class Slot:
         return zlib.decompress(self.manifest)
 
     @property
+    def fetched(self) -> bool:
+        """Whether it came from the downloads of wordpress.org."""
+        return bool(json.loads(self.text).get("fetched"))
+
+    @property
     def sha256(self) -> str:
         """Of the manifest, in hexadecimal."""
         return hashlib.sha256(self.text).hexdigest()
@@ -69,9 +76,19 @@ def name_of(kind: str, slug: str, version: str, locale: str) -> str:
 
 
 def manifest(
-    kind: str, slug: str, version: str, locale: str, files: Sequence[tuple[str, int, str]], template: str
+    kind: str,
+    slug: str,
+    version: str,
+    locale: str,
+    files: Sequence[tuple[str, int, str]],
+    template: str = "",
+    *,
+    fetched: bool = False,
 ) -> bytes:
-    """What is signed: which release, its files with size and SHA-256, the SHA-256 of its template and its tables."""
+    """What is signed: which release, its files with size and SHA-256, the SHA-256 of its template and its tables.
+
+    `fetched`: whether it came from the downloads of wordpress.org, where its next release is looked for.
+    """
     tables = [each[0] for each in json.loads(template)["schema"]] if template else []
     told = {
         "kind": kind,
@@ -80,6 +97,7 @@ def manifest(
         "locale": locale,
         "template": hashlib.sha256(template.encode()).hexdigest() if template else "",
         "tables": tables,
+        "fetched": fetched,
         "files": [list(each) for each in sorted(files)],
     }
     return json.dumps(told, separators=(",", ":"), sort_keys=True).encode()
@@ -119,9 +137,10 @@ def read_trusted(file: Path) -> list[Ed25519PublicKey]:
     return found
 
 
-async def read_slots(conn: Connection, kind: str = "core") -> list[Slot]:
-    """All slots of a kind."""
-    return await _slots(conn, f"{_SELECT} WHERE kind = %(kind)s ORDER BY slug, version, locale", {"kind": kind})
+async def read_slots(conn: Connection, kinds: Sequence[str] = ("core",)) -> list[Slot]:
+    """All slots of some kinds."""
+    of = "kind = ANY(%(kinds)s) ORDER BY kind, slug, version, locale"
+    return await _slots(conn, f"{_SELECT} WHERE {of}", {"kinds": list(kinds)})
 
 
 async def find_slot(conn: Connection, kind: str, slug: str, version: str, locale: str) -> Slot | None:
@@ -190,4 +209,7 @@ class Shelf:
         slot = await find_slot(conn, kind, slug, version, locale)
         if slot is None or not trusted(self._keys(), slot.text, slot.signature):
             return None
-        return {path: (sha, size) for path, size, sha in json.loads(slot.text)["files"]}
+        told = json.loads(slot.text)
+        if (told["kind"], told["slug"], told["version"], told["locale"]) != (kind, slug, version, locale):
+            return None  # the row was given the manifest of another release
+        return {path: (sha, size) for path, size, sha in told["files"]}

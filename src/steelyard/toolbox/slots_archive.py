@@ -1,9 +1,8 @@
-"""Archives of WordPress as they come from outside: unpacked with limits, nothing but plain files below one folder."""
+"""Archives of releases as they come from outside: unpacked with limits, nothing but plain files below one folder."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import tarfile
 import zipfile
 from collections.abc import Generator, Iterator
@@ -17,15 +16,15 @@ MOST_FILES = 20_000
 MOST_BYTES = 500_000_000
 MOST_OF_ONE = 100_000_000
 _PIECE = 1_048_576
-_VERSION = re.compile(r"""^\$wp_version\s*=\s*'([0-9A-Za-z.-]{1,40})'\s*;""", re.MULTILINE)
-_LOCALE = re.compile(r"""^\$wp_local_package\s*=\s*'([A-Za-z_]{2,30})'\s*;""", re.MULTILINE)
 
 
-class Release(NamedTuple):
-    """Which WordPress some files are."""
+class Unpacked(NamedTuple):
+    """What was in an archive."""
 
-    version: str
-    locale: str
+    folder: str
+    """The name of the one folder that all files are in."""
+    files: list[tuple[str, int, str]]
+    """Path below that folder, size and SHA-256 of each, sorted by path."""
 
 
 def digest(file: Path) -> str:
@@ -34,21 +33,25 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def unpack(archive: Path, target: Path) -> list[tuple[str, int, str]]:
+def unpack(archive: Path, target: Path) -> Unpacked:
     """Writes the archive's files below `target`, which it makes, without the folder that all of them are in.
 
-    Answers path, size and SHA-256 of each, sorted by path. Raises SlotError for an archive that is none, is damaged, or
-    holds links, devices, paths that lead out, the same path twice, or more than is allowed.
+    Raises SlotError for an archive that is none, is empty or damaged, or holds links, devices, paths that lead out,
+    several folders, the same path twice, or more than is allowed.
     """
     found: dict[str, tuple[int, str]] = {}
+    folder = ""
     total = 0
     try:
         with _opened(archive) as entries:
             for path, size, content in entries:
-                inside = _inside(path)
+                its_folder, inside = _inside(path)
+                folder = folder or its_folder
                 total += size
+                if its_folder != folder:
+                    raise SlotError(f"{archive.name} holds {folder!r} and {its_folder!r}: give an archive of each")
                 if len(found) >= MOST_FILES or total > MOST_BYTES or size > MOST_OF_ONE:
-                    raise SlotError(f"{archive.name} holds more than a WordPress: it is not unpacked")
+                    raise SlotError(f"{archive.name} holds more than a release may: it is not unpacked")
                 if inside in found:
                     raise SlotError(f"{archive.name} holds {path!r} twice: it is not unpacked")
                 found[inside] = _write(target / inside, content, size)
@@ -63,19 +66,9 @@ def unpack(archive: Path, target: Path) -> list[tuple[str, int, str]]:
         if isinstance(error, OSError) and error.errno is not None:
             raise SlotError(f"{archive} cannot be unpacked: {error.strerror}") from error
         raise SlotError(f"{archive.name} is damaged or no archive: {error}") from error
-    return sorted((path, size, sha) for path, (size, sha) in found.items())
-
-
-def release_of(folder: Path) -> Release:
-    """Which WordPress is in a folder. Raises SlotError where it is none."""
-    needed = ("wp-load.php", "wp-settings.php", "wp-includes/version.php", "wp-admin/includes/upgrade.php")
-    if missing := [each for each in needed if not (folder / each).is_file()]:
-        raise SlotError(f"the archive holds no WordPress: it has no {missing[0]}")
-    text = (folder / "wp-includes/version.php").read_text("utf-8", "replace")
-    version, locale = _VERSION.search(text), _LOCALE.search(text)
-    if version is None:
-        raise SlotError("the archive does not say which version of WordPress it holds")
-    return Release(version[1], locale[1] if locale else "en_US")
+    if not found:
+        raise SlotError(f"{archive.name} holds no file")
+    return Unpacked(folder, sorted((path, size, sha) for path, (size, sha) in found.items()))
 
 
 @contextmanager
@@ -109,13 +102,13 @@ def _of_tar(opened: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
         yield each.name, each.size, content
 
 
-def _inside(path: str) -> str:
-    """A path below the archive's own folder. Raises SlotError where it leads anywhere else."""
+def _inside(path: str) -> tuple[str, str]:
+    """The archive's own folder, and a path below it. Raises SlotError where it leads anywhere else."""
     pure = PurePosixPath(path)
     parts = pure.parts
     if pure.is_absolute() or ".." in parts or len(parts) < 2 or any(ord(each) < 32 or each in "\\:" for each in path):
         raise SlotError(f"it holds {path!r}, which is not below its folder: it is not unpacked")
-    return "/".join(parts[1:])
+    return parts[0], "/".join(parts[1:])
 
 
 def _write(target: Path, content: IO[bytes], size: int) -> tuple[int, str]:

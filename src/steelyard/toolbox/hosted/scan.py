@@ -22,8 +22,12 @@ LARGEST = 64_000_000
 _PIECE = 4_000_000
 _MOST_FILES = 300_000
 _PHP = re.compile(rb"<\?php[\s/#]", re.IGNORECASE)
-_VERSION = re.compile(r"^[ \t/*#@]*Version:[ \t]*([0-9A-Za-z._+-]{1,40})", re.MULTILINE | re.IGNORECASE)
-_NAME = re.compile(r"^[ \t/*#@]*(?:Plugin|Theme) Name:", re.MULTILINE | re.IGNORECASE)
+HEADER = 8192
+"""Bytes at the start of a file in which WordPress looks for a header."""
+_VERSION = re.compile(
+    r"^(?:[ \t]*<\?php)?[ \t/*#@]*Version:[ \t]*([0-9A-Za-z._+-]{1,40})", re.MULTILINE | re.IGNORECASE
+)
+_NAME = re.compile(r"^(?:[ \t]*<\?php)?[ \t/*#@]*(Plugin|Theme) Name:", re.MULTILINE | re.IGNORECASE)
 
 
 def pack(value: Any) -> str:
@@ -41,6 +45,16 @@ def unpack(text: str, most: int = 400_000_000) -> Any:
     if not unpacking.eof:
         raise ValueError("it is too long")
     return json.loads(data)
+
+
+def header(start: bytes) -> tuple[str, str]:
+    """What the start of a file says that it is, `plugin` or `theme`, and which version; empty where it does not say.
+
+    Read as WordPress reads it. Slots name releases by this too, so that a scan finds them.
+    """
+    head = start[:HEADER].decode("utf-8", "replace").replace("\r", "\n")
+    name, version = _NAME.search(head), _VERSION.search(head)
+    return (name[1].lower() if name else "", version[1] if version else "")
 
 
 def count(here: Here, args: dict[str, Any]) -> Any:
@@ -240,8 +254,7 @@ def _headed(here: Here, folder: str, slug: str, main: str) -> list[str]:
 
 def _version(here: Here, path: str) -> str:
     try:
-        head = here.part(path, 0, 8192).decode("utf-8", "replace")
+        kind, version = header(here.part(path, 0, HEADER))
     except Failed:
         return ""
-    version = _VERSION.search(head)
-    return version[1] if version and _NAME.search(head) else ""
+    return version if kind else ""

@@ -25,7 +25,8 @@ from steelyard.toolbox.tools import mysql
 from steelyard.toolbox.tools import scan as asking
 
 _NO_MANIFEST: Final = (
-    "there is no signed manifest of {} in this cell: have an operator run `steelyard core add` with that version"
+    "there is no signed manifest of {} in this cell: have an operator run `steelyard core fetch` with that version,"
+    " or `steelyard core add` with its archive"
 )
 DATABASE_KINDS: Final = (Kind.OPTION, Kind.POST, Kind.USER, Kind.CRON)
 

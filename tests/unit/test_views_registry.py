@@ -12,6 +12,7 @@ from drawing import HOSTILE, PAGES, SEEDS, a_form, a_shell, check, some
 from steelyard.toolbox.checks import Finding
 from steelyard.toolbox.hosts_pages import HostPage, KeySeen
 from steelyard.toolbox.imports import Imported, Refusal
+from steelyard.toolbox.looks import Found
 from steelyard.toolbox.model import Host, HostId, Site, SiteId
 from steelyard.toolbox.registry_rows import HostRow, NewSite, SiteRow
 from steelyard.toolbox.runs_read import RunListed
@@ -37,7 +38,7 @@ def a_host(random: Random) -> HostRow:
     facts = {"system": HOSTILE, "php": [{"version": HOSTILE, "fpm": True}]} if checked else {}
     added = some(datetime, random)
     return HostRow(
-        host, HOSTILE, HostId(2), HOSTILE, 1, HOSTILE, random.random() < 0.3, 3, {}, facts, checked, added, None
+        host, HOSTILE, HostId(2), HOSTILE, 1, HOSTILE, random.random() < 0.3, 3, {}, facts, checked, added, None, added
     )
 
 
@@ -51,7 +52,9 @@ def a_site(random: Random) -> SiteRow:
     }
     checked = some(datetime, random) if random.random() < 0.7 else None
     gone = some(datetime, random) if random.random() < 0.3 else None
-    return SiteRow(site, {"php": HOSTILE}, facts if checked else {}, checked, some(datetime, random), gone)
+    return SiteRow(
+        site, {"php": HOSTILE}, facts if checked else {}, checked, some(datetime, random), gone, some(datetime, random)
+    )
 
 
 def some_findings(random: Random) -> tuple[Finding, ...]:
@@ -73,8 +76,8 @@ def test_sites(seed: int) -> None:
     shown = rows_of(SITES, [a_site(random) for _ in range(seed % 3)])
     draw("toolbox/sites.html", random, table=shown, form=form, told=told, hosts=seed % 2)
     runs = tuple(some(RunListed, random) for _ in range(seed % 3))
-    view = SitePage(a_site(random), random.choice(list(STATES)), some_findings(random), runs)
-    draw("toolbox/site.html", random, view=view, form=form, told=told)
+    view = SitePage(a_site(random), random.choice(list(STATES)), some_findings(random), runs, seed % 4 == 0)
+    draw("toolbox/site.html", random, view=view, form=form, told=told, titles={"x": HOSTILE})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -102,5 +105,7 @@ def test_hosts(seed: int) -> None:
         sites,
         (HOSTILE,) * (seed % 2),
         HOSTILE,
+        some(Found, random) if seed % 3 else None,
+        seed % 4 == 0,
     )
     draw("toolbox/host.html", random, view=view, form=a_form(HOST, random), changed=seed % 2 == 0)

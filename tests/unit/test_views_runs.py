@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from steelyard.people.permissions import Role
 from steelyard.people.words import ROLES
-from steelyard.toolbox.acting import Act
+from steelyard.toolbox.acting import Act, Pressing
 from steelyard.toolbox.acts import RunRefused
 from steelyard.toolbox.model import Risk
 from steelyard.toolbox.rules_pages import RUNNERS, form_of
-from steelyard.toolbox.run_view import Pressing, RunView, drawn
+from steelyard.toolbox.run_view import RunView, drawn
 from steelyard.toolbox.runbooks_pages import RunbookPage, Shelf
 from steelyard.toolbox.runs_read import RUNS
 from steelyard.toolbox.runs_seen import BatchSeen, RunListed, RunSeen
@@ -30,7 +30,7 @@ from steelyard.web.place import Place
 from steelyard.web.said import Said
 from steelyard.web.toasts import Done
 
-SHOWN: dict[str, Any] = {"state_words": STATE_WORDS}
+SHOWN: dict[str, Any] = {"state_words": STATE_WORDS, "role_words": ROLES}
 
 
 def draw(template: str, random: Random, **context: Any) -> None:
@@ -54,7 +54,7 @@ def a_view(random: Random, state: State | None = None) -> RunView:
     report = random.choice(["", "/runs/3/findings"])
     return RunView(
         seen, HOSTILE, HOSTILE, random.choice(["", HOSTILE]), ((HOSTILE, HOSTILE), ("x", "")), steps, scale, pressing,
-        report, place, seen.asked_at,
+        7, report, place, seen.asked_at,
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_lists(seed: int) -> None:
     batch = some(BatchSeen, random)
     acts = frozenset(each for each in Act if random.random() < 0.6)
     more = {
-        "acts": acts,
+        "pressing": some(Pressing, random)._replace(acts=acts),
         "count_typed": seed % 2 == 0,
         "ended_runs": 1,
         "refusal": a_refusal(random),

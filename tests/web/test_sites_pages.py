@@ -214,3 +214,36 @@ async def test_search_finds_sites_and_hosts(office: Office) -> None:
 async def test_what_is_not_there_is_404(office: Office) -> None:
     for path in ("/sites/999", "/sites/999.json", "/hosts/999", "/hosts/999.json"):
         assert (await office.client.get(path)).status_code == 404
+
+
+async def test_looking_is_pressed_on_the_page_and_shown_until_it_is_answered(office: Office) -> None:
+    path = f"/sites/{office.site}"
+    assert "Check shop.example now" in await office.text(path)
+    assert (await office.client.post(f"{path}/check")).status_code == 303
+    page = await office.text(path)
+    assert "A worker is looking at shop.example" in page
+    assert "Check shop.example now" not in page
+    assert 'hx-get="' in page
+    assert (await office.client.get(f"{path}.json")).json()["looking"] is True
+    host = f"/hosts/{office.host}"
+    assert "Find the sites on web1" in await office.text(host)
+    assert (await office.client.post(f"{host}/discover")).status_code == 303
+    assert "A worker is looking at web1" in await office.text(host)
+    assert (await office.client.get(f"{host}.json")).json()["looking"] is True
+    assert (await office.client.post("/hosts/999/check")).status_code == 404
+
+
+async def test_what_was_found_on_a_host_is_text_and_is_added_from_its_page(office: Office) -> None:
+    found = {"name": "blog.example", "docroot": f"/srv/{HOSTILE}", "account": "blog", "url": "", "wordpress": None}
+    told = {"sites": [found], "closed": ["/root"], "cut": True}
+    async with office.database.transaction(office.workspace) as conn:
+        await conn.execute(
+            "UPDATE host SET found = %s, found_at = %s WHERE host = %s", [json.dumps(told), NOW, office.host]
+        )
+    raw = (await office.client.get(f"/hosts/{office.host}")).text
+    assert HOSTILE not in raw
+    assert "Show what adding 1 site would do" in raw
+    listed = unescape(raw.split('name="text" value="', 1)[1].split('"', 1)[0])
+    seen = await office.client.post("/sites/import", data={"text": listed, "partly": "on"})
+    assert seen.status_code == 200
+    assert "blog.example" in seen.text

@@ -15,6 +15,7 @@ from steelyard.kit.ids import CellId
 from steelyard.main.ground import ROOMS, acts, ledger
 from steelyard.main.handbook import handbook_routes
 from steelyard.main.registry import registry_routes
+from steelyard.main.runs import runbooks_of
 from steelyard.main.toolbox_console import toolbox_routes
 from steelyard.people import pages as people_pages
 from steelyard.people.gate import Gate, standing_of
@@ -84,7 +85,7 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
         *routing_pages.routes(database, pages, acts(database), site.changes, site.clock, FRAGMENTS),
         *handbook_routes(database, pages, site.runbooks, site.clock),
         *toolbox_routes(database, pages, site.runbooks, site.clock),
-        *registry_routes(database, pages, site.clock),
+        *registry_routes(database, runbooks_of(site.runbooks), pages, site.clock),
         *settings_routes(database, pages, site),
         *search.routes(
             pages,

@@ -1,12 +1,18 @@
-"""What can be done with a run as it is. Pure."""
+"""What can be done with a run as it is, and what of it whoever looks may do. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from steelyard.toolbox.runs_seen import RunSeen
-from steelyard.toolbox.states import State
+from steelyard.people.permissions import Role, Standing
+from steelyard.toolbox.model import Risk
+from steelyard.toolbox.rules import MayRun, Rule, approvers, may_approve, may_run
+from steelyard.toolbox.runs_seen import BatchSeen, RunSeen
+from steelyard.toolbox.states import ENDED, State
+from steelyard.web.said import Said
 
 
 class Act(StrEnum):
@@ -19,6 +25,39 @@ class Act(StrEnum):
     RESUME = "resume"
     UNDO = "undo"
     AGAIN = "again"
+
+
+class Around(NamedTuple):
+    """What holds a run back from outside, in words; None where nothing does."""
+
+    site: Said | None = None
+    """From anything but being called off: its site left the registry."""
+    begin: Said | None = None
+    """From being begun or undone: another run stopped in the middle of its site."""
+    undo: Said | None = None
+    """From being undone: another run came after it, or is at it."""
+
+
+class Pressing(NamedTuple):
+    """What whoever looks may press, and what is told where they may not."""
+
+    may: MayRun
+    """Whether they may run it."""
+    back: MayRun
+    """Whether they may put it back, which takes no more than a change does."""
+    acts: frozenset[Act]
+    """What they may press now."""
+    others: frozenset[Act]
+    """What only somebody else may press now."""
+    approvers: tuple[Role, ...]
+    """The roles that may approve it."""
+    held: Said | None
+    """Why nobody can press what could be pressed else."""
+
+    @property
+    def verdict(self) -> MayRun:
+        """Of what only somebody else may press."""
+        return self.back if Act.UNDO in self.others else self.may
 
 
 def acts_of(run: RunSeen, now: datetime) -> frozenset[Act]:
@@ -41,6 +80,66 @@ def acts_of(run: RunSeen, now: datetime) -> frozenset[Act]:
         case _:
             again = frozenset({Act.AGAIN} if run.undoes is None else ())
             return again | {Act.UNDO} if _can_be_undone(run, now) else again
+
+
+def pressing(run: RunSeen, who: Standing, rules: Collection[Rule], around: Around, now: datetime) -> Pressing:
+    """What `who` may press on the page of `run`: what the server would not refuse."""
+    may = may_run(who, run.risk, run.group, rules)
+    back = may_run(who, Risk.READS if run.risk is Risk.READS else Risk.CHANGES, run.group, rules)
+    approves = who.person not in (run.person, run.confirmed_by) and may_approve(who, run.risk, run.group, rules)
+    can, held = _held_back(run, acts_of(run, now), around)
+    mine = frozenset(each for each in can if _lets(each, may, back, approves=approves))
+    return Pressing(may, back, mine, can - mine, approvers(who.workspace, run.risk, run.group, rules), held)
+
+
+def pressing_batch(batch: BatchSeen, who: Standing, rules: Collection[Rule], *, two: bool) -> Pressing:
+    """The same for a request for several sites. `two`: what destroys needs a second person."""
+    risk = batch.runs[0].risk
+    verdicts = [may_run(who, risk, group, rules) for group in batch.groups]
+    may = next((each for each in verdicts if not each.allowed), verdicts[0])
+    approves = who.person not in (batch.person, batch.confirmed_by) and all(
+        may_approve(who, risk, group, rules) for group in batch.groups
+    )
+    can = _acts_of_batch(batch, waits=two and risk is Risk.DESTROYS)
+    mine = frozenset(each for each in can if _lets(each, may, may, approves=approves))
+    lists = [approvers(who.workspace, risk, group, rules) for group in batch.groups]
+    return Pressing(
+        may, may, mine, can - mine, tuple(role for role in lists[0] if all(role in each for each in lists)), None
+    )
+
+
+def _acts_of_batch(batch: BatchSeen, *, waits: bool) -> frozenset[Act]:
+    found: set[Act] = set()
+    planned, stopped = batch.count({State.PLANNED}), batch.stopped_at is not None
+    if batch.confirmed_at is None and planned and not batch.count({State.PLANNING}) and not stopped:
+        found.add(Act.CONFIRM)
+    if waits and batch.confirmed_at is not None and batch.approved_at is None and planned and not stopped:
+        found.add(Act.APPROVE)
+    if not stopped and batch.count(ENDED) + batch.count({State.STOPPED}) < len(batch.runs):
+        found.add(Act.CANCEL)
+    return frozenset(found)
+
+
+def _lets(act: Act, may: MayRun, back: MayRun, *, approves: bool) -> bool:
+    match act:
+        case Act.UNDO:
+            return back.allowed
+        case Act.APPROVE | Act.REFUSE:
+            return approves
+        case _:
+            return may.allowed
+
+
+def _held_back(run: RunSeen, acts: frozenset[Act], around: Around) -> tuple[frozenset[Act], Said | None]:
+    """What of `acts` is left, and why not all of them."""
+    if around.site is not None:
+        return acts & {Act.CANCEL}, around.site if acts - {Act.CANCEL} else None
+    begins = acts & ({Act.CONFIRM, Act.APPROVE} if run.state is not State.DONE else {Act.UNDO})
+    if begins and around.begin is not None:
+        return acts - begins, around.begin
+    if run.state is State.DONE and Act.UNDO in acts and around.undo is not None:
+        return acts - {Act.UNDO}, around.undo
+    return acts, None
 
 
 def _can_be_undone(run: RunSeen, now: datetime) -> bool:

@@ -57,7 +57,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "no_undo": N_("This run cannot be put back."),
     "too_late": N_("What this run moved aside has been removed: it cannot be put back any more."),
     "undone": N_("This run was put back already."),
-    "done_since": N_("Run %(run)s replaced the site since. Put that one back first."),
+    "done_since": others.DONE_SINCE,
     "site_stopped": others.SITE_STOPPED,
     "no_sites": N_("Choose a site."),
     "too_many_sites": N_("Choose %(most)s sites at most."),
@@ -316,14 +316,14 @@ class RunActs:
     async def _require_no_other_undo(self, conn: Connection, run: Run) -> None:
         if await others.put_back_by(conn, run.run) is not None:
             raise refused("undone")
-        if (later := await others.destroyed_since(conn, run)) is not None:
+        if (later := await others.destroyed_since(conn, run.run, run.site)) is not None:
             raise refused("done_since", run=later)
 
     async def _require_free(self, conn: Connection, run: Run) -> None:
         """That no run stopped in the middle of this site: what it left is not to be built upon."""
         if run.risk is Risk.READS:
             return
-        if (stopped := await others.stopped_at(conn, run)) is not None:
+        if (stopped := await others.stopped_at(conn, run.run, run.site)) is not None:
             raise refused("site_stopped", run=stopped)
 
     async def _go_on(self, conn: Connection, who: Standing, run: Run, event: Event, kind: str) -> None:

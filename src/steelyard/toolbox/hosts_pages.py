@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from steelyard.kit.scopes import Scope
-from steelyard.people.gate import standing_of
+from steelyard.people.gate import standing_of, wants_data
 from steelyard.people.ground import actor_of
 from steelyard.people.permissions import Permission
 from steelyard.store.database import Connection, Database
+from steelyard.toolbox import looks
 from steelyard.toolbox.changes import By, Changes, host_as_new
 from steelyard.toolbox.checks import Finding, findings_in
 from steelyard.toolbox.keys import SshKey, fingerprint, list_keys
 from steelyard.toolbox.looking import printed
+from steelyard.toolbox.looks import Found, Jobs, What
 from steelyard.toolbox.model import HostId, Json
 from steelyard.toolbox.prepare import script
 from steelyard.toolbox.registry import find_host, read_hosts, read_sites
@@ -59,13 +61,18 @@ class HostPage(NamedTuple):
     """The hosts that are reached through it."""
     script: str
     """What goes onto it; empty for the workers' own machine."""
+    found: Found | None
+    """The sites that were found on it."""
+    looking: bool
+    """Whether a worker was just asked to look at it."""
 
 
 class HostsPages:
     """What these routes do."""
 
-    def __init__(self, database: Database, changes: Changes, pages: Pages, clock: Clock) -> None:
+    def __init__(self, database: Database, changes: Changes, jobs: Jobs, pages: Pages, clock: Clock) -> None:
         self._database, self._changes, self._pages, self._clock = database, changes, pages, clock
+        self._jobs = jobs
 
     async def hosts(self, request: Request) -> Response:
         """All hosts, and the keys that sign in on them."""
@@ -99,7 +106,8 @@ class HostsPages:
         more = {"fingerprint": page.fingerprint, "state": page.state, "findings": found, "facts": facts}
         sites = [{"site": each.site.id, "name": each.site.name} for each in page.sites]
         last = {"hints": dict(row.hints), "sites": sites, "script": page.script, "checked_at": plain(row.checked_at)}
-        return JSONResponse(about | ways | more | last)
+        now = {"looking": page.looking, "found": self._found(page, language)}
+        return JSONResponse(about | ways | more | last | now)
 
     async def change(self, request: Request) -> Response:
         """Changes what an operator says of a host."""
@@ -114,6 +122,25 @@ class HostsPages:
         by = By(standing_of(request).workspace, actor_of(request), self._clock())
         await self._changes.change_host(by, page.row.host.id, new)
         return told(place_of(request), f"/hosts/{page.row.host.id}", Done("changed", (page.row.host.id,)))
+
+    async def check(self, request: Request) -> Response:
+        """Has a worker look whether all that runs need is on it."""
+        return await self._look(request, "host")
+
+    async def discover(self, request: Request) -> Response:
+        """Has a worker look which sites are on it."""
+        return await self._look(request, "sites")
+
+    async def _look(self, request: Request, what: What) -> Response:
+        workspace, host = standing_of(request).workspace, HostId(request.path_params["host"])
+        async with self._database.transaction(workspace) as conn:
+            row = await find_host(conn, host)
+            if row is None or row.removed_at is not None:
+                raise HTTPException(404)
+            await looks.ask(conn, self._jobs, workspace, what, host, self._clock())
+        if wants_data(request):
+            return JSONResponse({"done": "asked"})
+        return told(place_of(request), f"/hosts/{host}", Done("asked", (host,)))
 
     async def _show(self, request: Request, filled: Filled | None) -> Response:
         page = await self._page(request)
@@ -133,7 +160,15 @@ class HostsPages:
             row = await find_host(conn, HostId(request.path_params["host"]))
             if row is None:
                 raise HTTPException(404)
-            return await _seen(conn, row)
+            return await _seen(conn, row, self._clock())
+
+    def _found(self, page: HostPage, language: str) -> object:
+        if page.found is None:
+            return None
+        failed = page.found.failed
+        said = "" if failed is None else self._pages.say(failed, language)
+        sites = [each._asdict() for each in page.found.sites]
+        return plain(page.found._replace(failed=None, sites=())._asdict()) | {"sites": sites, "failed": said}
 
     def _key(self, key: SshKey) -> KeySeen:
         until = key.certified_until
@@ -141,11 +176,14 @@ class HostsPages:
         return KeySeen(key.name, fingerprint(key.public), key.public, key.hosts, until, ended, key.revoked_at)
 
 
-async def _seen(conn: Connection, row: HostRow) -> HostPage:
-    hosts, sites = await read_hosts(conn), await read_sites(conn, row.host.id)
+async def _seen(conn: Connection, row: HostRow, now: datetime) -> HostPage:
+    hosts, registered = await read_hosts(conn), await read_sites(conn)
+    sites = [each for each in registered if each.site.host.id == row.host.id]
     behind = tuple(each.host.name for each in hosts if each.via == row.host.id)
     what = "" if row.local else script(row.host, printed(row, hosts, sites, await list_keys(conn)))
-    return HostPage(row, fingerprint_of(row), state_of(row), findings_in(row.facts), tuple(sites), behind, what)
+    found, waits = await looks.read_found(conn, row.host.id, row.host.name, registered), looks.waiting(row, now)
+    seen = findings_in(row.facts)
+    return HostPage(row, fingerprint_of(row), state_of(row), seen, tuple(sites), behind, what, found, waits)
 
 
 def routes(room: HostsPages) -> Sequence[PageRoute]:
@@ -156,4 +194,6 @@ def routes(room: HostsPages) -> Sequence[PageRoute]:
         PageRoute("/hosts/{host:int}", room.host, scope, see, methods=["GET"]),
         PageRoute("/hosts/{host:int}.json", room.host_data, scope, see, methods=["GET"]),
         PageRoute("/hosts/{host:int}", room.change, scope, Permission.CHANGE_SITES, methods=["POST"]),
+        PageRoute("/hosts/{host:int}/check", room.check, scope, Permission.RUN_READS, methods=["POST"]),
+        PageRoute("/hosts/{host:int}/discover", room.discover, scope, Permission.CHANGE_SITES, methods=["POST"]),
     ]

@@ -33,7 +33,7 @@ SELECT host.host, host.name, host.address, host.port, host.account, host.host_ke
        host.ssh_key, coalesce(ssh_key.name, ''), host.local,
        (SELECT count(*) FROM site WHERE site.workspace = host.workspace AND site.host = host.host
                                     AND site.removed_at IS NULL),
-       host.hints, host.facts, host.checked_at, host.added_at, host.removed_at
+       host.hints, host.facts, host.checked_at, host.added_at, host.removed_at, host.look_asked_at
 FROM host
 LEFT JOIN host AS via ON via.workspace = host.workspace AND via.host = host.via
 LEFT JOIN ssh_key ON ssh_key.workspace = host.workspace AND ssh_key.ssh_key = host.ssh_key
@@ -42,7 +42,7 @@ LEFT JOIN ssh_key ON ssh_key.workspace = host.workspace AND ssh_key.ssh_key = ho
 _SITES: Final[LiteralString] = """
 SELECT site.site, site.name, site.url, site.docroot, site.account, site.site_group,
        host.host, host.name, host.address, host.port, host.account, host.hints,
-       site.hints, site.facts, site.checked_at, site.added_at, site.removed_at
+       site.hints, site.facts, site.checked_at, site.added_at, site.removed_at, site.look_asked_at
 FROM site JOIN host USING (workspace, host)
 """
 
@@ -155,12 +155,18 @@ async def change_site(conn: Conn, site: SiteId, new: NewSite) -> None:
 
 async def write_checked(conn: Conn, site: SiteId, facts: Mapping[str, Json], now: datetime) -> None:
     """Keeps what a check found on a site. No secrets."""
-    await conn.execute("UPDATE site SET facts = %s, checked_at = %s WHERE site = %s", [Jsonb(dict(facts)), now, site])
+    await conn.execute(
+        "UPDATE site SET facts = %s, checked_at = %s, look_asked_at = NULL WHERE site = %s",
+        [Jsonb(dict(facts)), now, site],
+    )
 
 
 async def write_host_checked(conn: Conn, host: HostId, facts: Mapping[str, Json], now: datetime) -> None:
     """Keeps what a check found on a host. No secrets."""
-    await conn.execute("UPDATE host SET facts = %s, checked_at = %s WHERE host = %s", [Jsonb(dict(facts)), now, host])
+    await conn.execute(
+        "UPDATE host SET facts = %s, checked_at = %s, look_asked_at = NULL WHERE host = %s",
+        [Jsonb(dict(facts)), now, host],
+    )
 
 
 def _host_row(row: Sequence[Any]) -> HostRow:

@@ -54,6 +54,8 @@ class HostRow(NamedTuple):
     checked_at: datetime | None
     added_at: datetime
     removed_at: datetime | None
+    look_asked_at: datetime | None = None
+    """Since when a worker is to look at it; None where none is."""
 
 
 class SiteRow(NamedTuple):
@@ -65,3 +67,5 @@ class SiteRow(NamedTuple):
     checked_at: datetime | None
     added_at: datetime
     removed_at: datetime | None
+    look_asked_at: datetime | None = None
+    """Since when a worker is to look at it; None where none is."""

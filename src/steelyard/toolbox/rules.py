@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
+from steelyard.kit.ids import WorkspaceId
 from steelyard.people.permissions import Permission, Role, Standing, judge
 from steelyard.toolbox.model import Risk
 
@@ -65,3 +66,8 @@ def may_approve(standing: Standing, risk: Risk, group: str, rules: Collection[Ru
     if standing.scopes is not None or not judge(standing, Permission.APPROVE).allowed:
         return False
     return may_run(standing, risk, group, rules).allowed
+
+
+def approvers(workspace: WorkspaceId, risk: Risk, group: str, rules: Collection[Rule]) -> tuple[Role, ...]:
+    """The roles that allow approving somebody else's run on sites of `group`."""
+    return tuple(role for role in Role if may_approve(Standing(workspace, None, frozenset({role})), risk, group, rules))

@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from steelyard.kit.ids import PersonId
-from steelyard.toolbox.acting import Act
+from steelyard.people.permissions import Role
+from steelyard.people.words import ROLES
+from steelyard.toolbox.acting import Act, Pressing
 from steelyard.toolbox.diagnosis import Told, told
-from steelyard.toolbox.rules import MayRun
 from steelyard.toolbox.runbook import Parameter, Runbook
 from steelyard.toolbox.runs_seen import Being, RunSeen, StepSeen
 from steelyard.toolbox.states import AT_WORK, ENDED, STATE_WORDS, State
@@ -47,15 +48,6 @@ class StepDrawn(NamedTuple):
         return STEP_WORDS[self.step.state]
 
 
-class Pressing(NamedTuple):
-    """What whoever looks may press, and for how many days a run can be undone here."""
-
-    may: MayRun
-    approves: bool
-    acts: frozenset[Act]
-    keep_days: int
-
-
 class RunView(NamedTuple):
     """All that the page of a run shows. `title` is filled in in the reader's language where it is drawn."""
 
@@ -68,29 +60,21 @@ class RunView(NamedTuple):
     drawn: tuple[StepDrawn, ...]
     scale_ms: int
     pressing: Pressing
+    keep_days: int
+    """For how many days a run can be undone here."""
     report_href: str
     place: Place
     at: datetime
 
     @property
     def acts(self) -> frozenset[Act]:
-        """What can be pressed now, by whoever may."""
+        """What whoever looks may press now."""
         return self.pressing.acts
 
     @property
-    def may(self) -> MayRun:
-        """Whether whoever looks may run it."""
-        return self.pressing.may
-
-    @property
-    def may_approve(self) -> bool:
-        """Whether whoever looks may approve it."""
-        return self.pressing.approves
-
-    @property
-    def keep_days(self) -> int:
-        """For how many days a run can be undone here."""
-        return self.pressing.keep_days
+    def role_words(self) -> Mapping[Role, str]:
+        """What roles are called."""
+        return ROLES
 
     @property
     def ended(self) -> bool:
@@ -180,7 +164,13 @@ def _share(ms: float, scale: int) -> str:
 
 
 def view_of(
-    run: RunSeen, runbook: Runbook | None, pressing: Pressing, names: Mapping[PersonId, str], place: Place, at: datetime
+    run: RunSeen,
+    runbook: Runbook | None,
+    pressing: Pressing,
+    keep_days: int,
+    names: Mapping[PersonId, str],
+    place: Place,
+    at: datetime,
 ) -> RunView:
     """The page of `run` as of `at`; `runbook` is None where this machine does not have it any more."""
     steps, scale = drawn(run.steps, run.started_at)
@@ -189,7 +179,7 @@ def view_of(
     report = f"/runs/{run.run}/findings" if "findings" in run.told else ""
     return RunView(
         run, "", _name(run.person, names), _name(run.approver, names) if run.approver else "", chosen, steps, scale,
-        pressing, report, place, at,
+        pressing, keep_days, report, place, at,
     )  # fmt: skip
 
 

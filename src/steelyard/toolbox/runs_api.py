@@ -19,13 +19,13 @@ from steelyard.kit.scopes import Scope
 from steelyard.people.gate import standing_of, wants_data
 from steelyard.people.permissions import Permission as P
 from steelyard.toolbox import acts as said
-from steelyard.toolbox.acting import acts_of
+from steelyard.toolbox import others
+from steelyard.toolbox.acting import pressing
 from steelyard.toolbox.acts import RunActs, RunRefused
 from steelyard.toolbox.batches import Batches
 from steelyard.toolbox.model import RunId, SiteId
 from steelyard.toolbox.parameters import default_of
 from steelyard.toolbox.registry import RegistryError, site_named
-from steelyard.toolbox.rules import may_run
 from steelyard.toolbox.rules_store import read_rules
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runs_data import batch_data, run_data
@@ -188,10 +188,12 @@ class RunsApi:
         async with self._acts.database.transaction(who.workspace) as conn:
             seen, rules = await read_run(conn, RunId(number)), await read_rules(conn)
             lines = await read_lines(conn, RunId(number), after)
-        if seen is None:
-            raise HTTPException(404)
-        can = sorted(each.value for each in acts_of(seen, self._acts.clock()))
-        shown = seen_by(seen, who.person, may=may_run(who, seen.risk, seen.group, rules).allowed)
+            if seen is None:
+                raise HTTPException(404)
+            around = await others.around(conn, seen)
+        may_press = pressing(seen, who, rules, around, self._acts.clock())
+        can = sorted(each.value for each in may_press.acts)
+        shown = seen_by(seen, who.person, may=may_press.may.allowed)
         return JSONResponse(run_data(shown) | {"can": can, "lines": plain(lines)})
 
     async def batch(self, request: Request) -> Response:

@@ -14,19 +14,20 @@ from steelyard.kit.scopes import Scope
 from steelyard.people.gate import counted_as, standing_of
 from steelyard.people.members import names_of
 from steelyard.people.permissions import Permission, Standing
+from steelyard.people.words import ROLES
 from steelyard.store.database import Database
-from steelyard.toolbox.acting import Act, acts_of
+from steelyard.toolbox import others
+from steelyard.toolbox.acting import pressing, pressing_batch
 from steelyard.toolbox.acts import RunRefused
 from steelyard.toolbox.model import Risk, RunId
-from steelyard.toolbox.rules import may_approve, may_run
 from steelyard.toolbox.rules_store import read_rules, read_safety
-from steelyard.toolbox.run_view import Pressing, RunView, view_of
+from steelyard.toolbox.run_view import RunView, view_of
 from steelyard.toolbox.runbooks import Runbooks
 from steelyard.toolbox.runs_api import status_of
 from steelyard.toolbox.runs_read import RUNS, RUNS_CHANNEL, read_batch, read_lines, read_run, read_runs
-from steelyard.toolbox.runs_seen import BatchSeen, LineSeen, RunSeen, seen_by
+from steelyard.toolbox.runs_seen import LineSeen, RunSeen, seen_by
 from steelyard.toolbox.shelf import title_of
-from steelyard.toolbox.states import ENDED, STATE_WORDS, State
+from steelyard.toolbox.states import ENDED, STATE_WORDS
 from steelyard.web.console import Clock
 from steelyard.web.data import answer_table, data_routes, wants_rows
 from steelyard.web.frames import Parts
@@ -149,9 +150,10 @@ class RunsPages:
         given: Mapping[str, str] | None = None,
     ) -> Response:
         """The page of a batch; with what was refused, and what had been typed."""
-        workspace = standing_of(request).workspace
-        async with self._database.transaction(workspace) as conn:
+        who = standing_of(request)
+        async with self._database.transaction(who.workspace) as conn:
             seen, names = await read_batch(conn, batch), await names_of(conn)
+            rules, safety = await read_rules(conn), await read_safety(conn)
         if seen is None:
             raise HTTPException(404)
         return self._pages.answer(
@@ -159,7 +161,8 @@ class RunsPages:
             "toolbox/batch.html",
             status=status_of(refusal) if refusal is not None else 200,
             batch=seen,
-            acts=batch_acts(seen),
+            role_words=ROLES,
+            pressing=pressing_batch(seen, who, rules, two=safety.approve_destroys),
             ended_runs=seen.count(ENDED),
             count_typed=any(each.risk is Risk.DESTROYS for each in seen.runs),
             who=names.get(seen.person, "") if seen.person is not None else "",
@@ -182,15 +185,14 @@ class RunsPages:
         async with self._database.transaction(watched.workspace) as conn:
             seen, names = await read_run(conn, watched.run), await names_of(conn)
             rules, safety = await read_rules(conn), await read_safety(conn)
-        if seen is None:
-            raise HTTPException(404)
-        may, now = may_run(watched.standing, seen.risk, seen.group, rules), self._clock()
-        seen = seen_by(seen, watched.standing.person, may=may.allowed)
-        approves = watched.standing.person != seen.person and may_approve(
-            watched.standing, seen.risk, seen.group, rules
-        )
-        pressing = Pressing(may, approves, acts_of(seen, now), safety.keep_trash)
-        return view_of(seen, self._runbooks.all.get(seen.runbook), pressing, names, watched.place, now)
+            if seen is None:
+                raise HTTPException(404)
+            held = await others.around(conn, seen)
+        now = self._clock()
+        may_press = pressing(seen, watched.standing, rules, held, now)
+        seen = seen_by(seen, watched.standing.person, may=may_press.may.allowed)
+        runbook = self._runbooks.all.get(seen.runbook)
+        return view_of(seen, runbook, may_press, safety.keep_trash, names, watched.place, now)
 
     async def _draw(self, view: RunView, manner: Manner) -> Parts:
         return self._parts(view, manner, None, {})
@@ -221,18 +223,6 @@ class RunsPages:
     async def _lines(self, workspace: WorkspaceId, run: RunId) -> list[LineSeen]:
         async with self._database.transaction(workspace) as conn:
             return await read_lines(conn, run, most=MOST_LINES)
-
-
-def batch_acts(batch: BatchSeen) -> frozenset[Act]:
-    """What can be done with a request as it is; who may is another question."""
-    found: set[Act] = set()
-    if batch.confirmed_at is None and batch.count({State.PLANNED}) and not batch.count({State.PLANNING}):
-        found.add(Act.CONFIRM)
-    if batch.count({State.WAITS}):
-        found.add(Act.APPROVE)
-    if batch.stopped_at is None and batch.count(ENDED) + batch.count({State.STOPPED}) < len(batch.runs):
-        found.add(Act.CANCEL)
-    return frozenset(found)
 
 
 def _texts(lines: Sequence[LineSeen]) -> list[str]:

@@ -22,9 +22,10 @@ __all__ = ["RUNS", "RUNS_CHANNEL", "BatchSeen", "LineSeen", "PlanSeen", "RunList
 
 _RUN: Final[LiteralString] = """
 SELECT run.run, token, runbook, digest, risk, run.site, site.name AS site_name, site.site_group AS "group",
-       host.name AS host_name, batch, undoes, undone_by, params, state, reason, person, why, conversation, plan,
-       plan_digest, expected_ms, minutes, asked_at, planned_at, holds_until, confirmed_at, approver, approved_at,
-       started_at, ended_at, took_ms, cancelled_by, cancel_at, undo_until, erased_at, attempt, report
+       site.removed_at IS NOT NULL AS site_removed, host.name AS host_name, batch, undoes, undone_by, params, state,
+       reason, person, why, conversation, plan, plan_digest, expected_ms, minutes, asked_at, planned_at, holds_until,
+       confirmed_at, confirmed_by, approver, approved_at, started_at, ended_at, took_ms, cancelled_by, cancel_at,
+       undo_until, erased_at, attempt, report
 FROM run JOIN site USING (workspace, site) JOIN host USING (workspace, host) WHERE run.run = %(run)s
 """
 
@@ -165,14 +166,24 @@ async def read_batch(conn: Connection, batch: int) -> BatchSeen | None:
     """A request with its runs, in their order; None where there is none."""
     found = await store.rows(
         conn,
-        "SELECT batch, runbook, at_once, most_failures, person, asked_at, confirmed_at, approver, approved_at,"
-        " stopped_at FROM batch WHERE batch = %(batch)s",
+        "SELECT batch, runbook, at_once, most_failures, person, asked_at, confirmed_at, confirmed_by, approver,"
+        " approved_at, stopped_at FROM batch WHERE batch = %(batch)s",
         {"batch": batch},
     )
     if not found:
         return None
     query = _LIST + " AND batch = %(batch)s ORDER BY run.run"
-    return BatchSeen(**found[0], runs=tuple(_listed(await store.rows(conn, query, {"batch": batch}))))
+    groups = await store.rows(
+        conn,
+        'SELECT DISTINCT site_group AS "group" FROM run JOIN site USING (workspace, site) WHERE batch = %(batch)s'
+        " ORDER BY site_group",
+        {"batch": batch},
+    )
+    return BatchSeen(
+        **found[0],
+        runs=tuple(_listed(await store.rows(conn, query, {"batch": batch}))),
+        groups=tuple(each["group"] for each in groups),
+    )
 
 
 def _listed(found: Sequence[dict[str, Any]]) -> list[RunListed]:

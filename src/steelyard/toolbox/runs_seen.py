@@ -63,6 +63,8 @@ class RunSeen(NamedTuple):
     site_name: str
     group: str
     """The site's."""
+    site_removed: bool
+    """Whether it left the registry."""
     host_name: str
     batch: int | None
     undoes: RunId | None
@@ -81,6 +83,7 @@ class RunSeen(NamedTuple):
     planned_at: datetime | None
     holds_until: datetime | None
     confirmed_at: datetime | None
+    confirmed_by: PersonId | None
     approver: PersonId | None
     approved_at: datetime | None
     started_at: datetime | None
@@ -173,10 +176,13 @@ class BatchSeen(NamedTuple):
     person: PersonId | None
     asked_at: datetime
     confirmed_at: datetime | None
+    confirmed_by: PersonId | None
     approver: PersonId | None
     approved_at: datetime | None
     stopped_at: datetime | None
     runs: tuple[RunListed, ...]
+    groups: tuple[str, ...]
+    """Those of its sites, each once."""
 
     def count(self, states: Collection[State]) -> int:
         """How many of its runs are in one of `states`."""

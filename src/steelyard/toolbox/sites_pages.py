@@ -14,14 +14,18 @@ from steelyard.people.gate import standing_of, wants_data
 from steelyard.people.ground import actor_of
 from steelyard.people.permissions import Permission
 from steelyard.store.database import Database
+from steelyard.toolbox import looks
 from steelyard.toolbox.changes import By, Changes, as_new
 from steelyard.toolbox.checks import Finding, findings_in
 from steelyard.toolbox.fields import Unfit
 from steelyard.toolbox.imports import Imported, read_import
+from steelyard.toolbox.looks import Jobs
 from steelyard.toolbox.model import SiteId
 from steelyard.toolbox.registry import RegistryError, find_site, read_hosts, read_sites
 from steelyard.toolbox.registry_rows import HostRow, SiteRow
+from steelyard.toolbox.runbooks import Runbooks
 from steelyard.toolbox.runs_read import RUNS, RunListed, read_runs
+from steelyard.toolbox.shelf import title_of
 from steelyard.toolbox.sites_forms import IMPORT, refused_at, sent, site_form, site_in, site_values
 from steelyard.toolbox.sites_tables import SITES, STATES, state_of
 from steelyard.toolbox.states import STATE_WORDS
@@ -44,6 +48,8 @@ class SitePage(NamedTuple):
     state: str
     findings: tuple[Finding, ...]
     runs: tuple[RunListed, ...]
+    looking: bool
+    """Whether a worker was just asked to look at it."""
 
 
 class Told(NamedTuple):
@@ -57,8 +63,11 @@ class Told(NamedTuple):
 class SitesPages:
     """What these routes do."""
 
-    def __init__(self, database: Database, changes: Changes, pages: Pages, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, changes: Changes, runbooks: Runbooks, jobs: Jobs, pages: Pages, clock: Clock
+    ) -> None:
         self._database, self._changes, self._pages, self._clock = database, changes, pages, clock
+        self._runbooks, self._jobs = runbooks, jobs
 
     async def sites(self, request: Request) -> Response:
         """All sites; after a removal, the way back."""
@@ -125,6 +134,13 @@ class SitesPages:
             return self._refused(request, error.code, error)
         return self._done(request, f"/sites/{row.site.id}", Done("back", (row.site.id,)))
 
+    async def check(self, request: Request) -> Response:
+        """Has a worker look whether all that runs need is there."""
+        row, workspace = await self._of(request, standing=True), standing_of(request).workspace
+        async with self._database.transaction(workspace) as conn:
+            await looks.ask(conn, self._jobs, workspace, "site", row.site.id, self._clock())
+        return self._done(request, f"/sites/{row.site.id}", Done("asked", (row.site.id,)))
+
     async def import_form(self, request: Request) -> Response:
         """Where a list of sites is pasted."""
         return self._pages.answer(request, "toolbox/sites_import.html", form=IMPORT.empty(), imported=None, hosts={})
@@ -183,7 +199,7 @@ class SitesPages:
         return answer
 
     async def _show(self, request: Request, row: SiteRow, filled: Filled | None = None) -> Response:
-        hosts, _ = await self._read(request)
+        (hosts, _), language = await self._read(request), language_of(request)
         return self._pages.answer(
             request,
             "toolbox/site.html",
@@ -192,6 +208,7 @@ class SitesPages:
             form=filled or site_form(hosts).loaded(site_values(row)),
             states=STATES,
             state_words=STATE_WORDS,
+            titles={name: title_of(each, language, self._pages.say) for name, each in self._runbooks.all.items()},
             told=await self._told(request),
         )
 
@@ -200,7 +217,8 @@ class SitesPages:
         asked = table.clauses(table.read({"site": str(row.site.id)}), viewer_of(request).zone)
         async with self._database.transaction(standing_of(request).workspace) as conn:
             runs, _ = await read_runs(conn, asked)
-        return SitePage(row, state_of(row), findings_in(row.facts), tuple(runs[:_LAST_RUNS]))
+        waits = looks.waiting(row, self._clock())
+        return SitePage(row, state_of(row), findings_in(row.facts), tuple(runs[:_LAST_RUNS]), waits)
 
     async def _read(self, request: Request) -> tuple[Sequence[HostRow], Sequence[SiteRow]]:
         async with self._database.transaction(standing_of(request).workspace) as conn:
@@ -261,7 +279,7 @@ class SitesPages:
             "site": site.id, "name": site.name, "url": site.url, "docroot": site.docroot, "account": site.account,
             "group": site.group, "host": site.host.name, "hints": dict(page.row.hints), "state": page.state,
             "facts": {key: value for key, value in page.row.facts.items() if key != "findings"}, "findings": found,
-            "checked_at": plain(page.row.checked_at), "removed_at": plain(page.row.removed_at),
+            "checked_at": plain(page.row.checked_at), "looking": page.looking, "removed_at": plain(page.row.removed_at),
             "runs": [plain(each) for each in page.runs],
         }  # fmt: skip
 
@@ -292,4 +310,5 @@ def routes(room: SitesPages) -> list[PageRoute]:
         post("/sites/{site:int}", room.change),
         post("/sites/{site:int}/remove", room.remove),
         post("/sites/{site:int}/back", room.put_back),
+        PageRoute("/sites/{site:int}/check", room.check, scope, Permission.RUN_READS, methods=["POST"]),
     ]

@@ -11,13 +11,14 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection
 from steelyard.toolbox.erasing import ERASE, erase
 from steelyard.toolbox.ground import RunGround
+from steelyard.toolbox.looks import What, look
 from steelyard.toolbox.model import RunId, SiteId
 from steelyard.toolbox.run import work_on
 
 TOOLBOX: Final = "toolbox"
 """The queue of runs: of its own, so that what a person waits for waits for nothing else."""
 
-_RUN: Final = "toolbox.run"
+_RUN, _LOOK = "toolbox.run", "toolbox.look"
 _PEOPLE_FIRST: Final = 1
 
 
@@ -38,6 +39,11 @@ class RunJobs:
         job = self._app.configure_task(ERASE, queue=TOOLBOX, lock=site_lock(workspace, site), connection=conn)
         await job.defer_async(workspace=str(workspace), run=int(run))
 
+    async def look(self, conn: Connection, workspace: WorkspaceId, what: What, number: int) -> None:
+        """Has a worker look at a site or a host, in `conn`'s transaction."""
+        job = self._app.configure_task(_LOOK, queue=TOOLBOX, priority=_PEOPLE_FIRST, connection=conn)
+        await job.defer_async(workspace=str(workspace), what=what, number=int(number))
+
 
 def site_lock(workspace: WorkspaceId, site: SiteId) -> str:
     """What changes a site is done one after the other, whichever machine does it."""
@@ -55,4 +61,8 @@ def register(app: App, ground: RunGround) -> None:
     async def erase_one(workspace: str, run: int) -> None:
         await erase(ground, WorkspaceId(workspace), RunId(run))
 
-    del run_one, erase_one  # Procrastinate knows them
+    @app.task(name=_LOOK, queue=TOOLBOX, retry=Retry(3))
+    async def look_at(workspace: str, what: What, number: int) -> None:
+        await look(ground, WorkspaceId(workspace), what, number)
+
+    del run_one, erase_one, look_at  # Procrastinate knows them

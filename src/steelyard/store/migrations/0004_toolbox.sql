@@ -46,6 +46,9 @@ CREATE TABLE host (
     facts      jsonb NOT NULL DEFAULT '{}',       -- what was found on it; no secrets
     checked_at timestamptz,
     added_at   timestamptz NOT NULL,
+    look_asked_at timestamptz,                    -- since when a worker is to look at it; NULL: none is
+    found      jsonb,                             -- the sites that were found on it: hostile; NULL: nobody looked
+    found_at   timestamptz,
     removed_at timestamptz,
     PRIMARY KEY (workspace, host),
     FOREIGN KEY (workspace, via) REFERENCES host,
@@ -78,6 +81,7 @@ CREATE TABLE site (
     facts      jsonb NOT NULL DEFAULT '{}',       -- what was found on it; no secrets
     checked_at timestamptz,
     added_at   timestamptz NOT NULL,
+    look_asked_at timestamptz,                    -- since when a worker is to look at it; NULL: none is
     removed_at timestamptz,
     PRIMARY KEY (workspace, site),
     FOREIGN KEY (workspace, host) REFERENCES host

@@ -158,6 +158,14 @@ class Carrying:
         return back
 
 
+def empty_redis(hosting: Hosting) -> None:
+    """As a Redis that no site was set up in."""
+    hosting.redis.run("FLUSHALL")
+    for user in hosting.redis.run("ACL", "USERS").splitlines():
+        if user not in ("admin", "default"):
+            hosting.redis.run("ACL", "DELUSER", user)
+
+
 def matches(answer: Any, wanted: Any) -> bool:
     if isinstance(wanted, list | tuple):
         return answer in wanted

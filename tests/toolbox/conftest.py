@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import resources
 from itertools import count
 from pathlib import Path
 
 import pytest
 from engine import Engine, engine_in
+from resetting import HostSlot, make_slot, remove
 
+from steelyard.demo.hosting import Hosting
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
+from steelyard.toolbox import slots_template
 from steelyard.toolbox.hosted.here import Here, Place
 
 HOSTED = resources.files("steelyard.toolbox.hosted")
@@ -28,6 +31,25 @@ def here(tmp_path: Path) -> Callable[..., Here]:
         return Here(Place("tester", str(tmp_path), base, token or f"{next(tokens):08x}", scripts), lambda _: None)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def slot(hosting: Hosting, hosting_folder: Path) -> Iterator[HostSlot]:
+    """A WordPress that lies ready on the host, with a template of its tables."""
+    folder = hosting_folder / "slots"
+    yield make_slot(hosting, folder, slots_template.make(hosting.template.wordpress.core, "en_US"))
+    remove(folder)
+
+
+@pytest.fixture(scope="module")
+def with_redis(hosting: Hosting) -> Iterator[None]:
+    """PHP has the extension."""
+    hosting.php.install("redis")
+    hosting.php.reload()
+    yield
+    hosting.php.uninstall("redis")
+    hosting.php.uninstall("igbinary")
+    hosting.php.reload()
 
 
 @pytest.fixture

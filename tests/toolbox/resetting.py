@@ -72,6 +72,7 @@ class Resetting:
     token: Token = TOKEN
     given: dict[str, str] = field(default_factory=dict)
     offered: Mapping[str, Any] | None = None
+    hints: Mapping[str, Any] = field(default_factory=dict[str, Any])
     secrets: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
@@ -84,6 +85,7 @@ class Resetting:
             "http_to": ["127.0.0.1", hosting.nginx.port],
             "fpm_pools": str(hosting.php.folder / "fpm/pool.d"),
             "fpm_reload": {"argv": hosting.php.reload_command, "by": "site"},
+            **self.hints,
         }
         host = host_of(hosting)
         return Site(SiteId(1), self.real.name, self.real.url, str(self.real.docroot), host.account, host, "", hints)

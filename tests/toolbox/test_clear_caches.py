@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from tests.toolbox.carrying import Carrying, Killed, asked_for, hints_of
-from tests.toolbox.test_set_up_redis import carrying, planned, with_redis
+from tests.toolbox.test_set_up_redis import carrying, planned
 
 from steelyard.demo.hosting import Site
 from steelyard.toolbox.catalog.clear_caches.runbook import RUNBOOK
 from steelyard.toolbox.model import Plan
 from steelyard.toolbox.runbook import Asked
 
-__all__ = ["carrying", "with_redis"]
+__all__ = ["carrying"]
 VALUES = {"object": True, "pages": True, "php": True, "transients": False}
 NOTHING = {"object": False, "pages": False, "php": False, "transients": False}
 
@@ -141,7 +141,7 @@ def test_another_s_drop_in_is_flushed_by_its_own_prefix_or_not_at_all(carrying: 
     )
     _, plan = to_clear(carrying, wordpress, php=False)
     assert plan.nothing is not None
-    assert "without a prefix" in plan.warnings[0].message
+    assert "cannot be told" in plan.warnings[0].message
     server.run("ACL", "SETUSER", "default", "reset", "on", ">theirs", "~*", "+@all")
     server.run("SET", "shop_a", "1")
     server.run("SET", "shop2_a", "1")

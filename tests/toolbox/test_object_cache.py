@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from tests.toolbox.carrying import Carrying
-from tests.toolbox.test_set_up_redis import carrying, planned, with_redis
+from tests.toolbox.test_set_up_redis import carrying, planned
 
 import steelyard.toolbox.hosted
 from steelyard.demo.hosting import Hosting, Site
 from steelyard.toolbox.hosted.redis import DROPIN
 
-__all__ = ["carrying", "with_redis"]
+__all__ = ["carrying"]
 DROP_IN = Path(steelyard.toolbox.hosted.__file__).parent / "php/object-cache.php"
 SCRIPT = Path(__file__).parent / "object_cache.php"
 

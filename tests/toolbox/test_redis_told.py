@@ -7,17 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reaching import a_site
 
-from steelyard.toolbox.model import Json, Site, Token, encode
+from steelyard.toolbox.hosted.redis import is_own
+from steelyard.toolbox.model import Json, Site, SiteId, Token, encode
 from steelyard.toolbox.tools import redis
 
-OURS = "shop-example-0a1b2c3d:"
+OURS = "shop-example-99af1d23018f-0a1b2c3d:"
 HINT: dict[str, Json] = {"redis": {"host": "127.0.0.1", "port": 6379, "admin": "admin"}}
 
 
 def site(hints: dict[str, Json] | None = None) -> Site:
-    return replace(a_site("/srv/shop"), name="shop.example", hints=HINT if hints is None else hints)
+    hinted = HINT if hints is None else hints
+    return replace(a_site("/srv/shop"), id=SiteId(7), name="shop.example", hints=hinted)
 
 
 def facts(**constants: Any) -> dict[str, Json]:
@@ -38,8 +42,10 @@ def test_the_site_s_own_keys_are_flushed_where_the_operator_says_that_redis_is()
         {"WP_REDIS_PORT": 6380},
         {"WP_REDIS_PORT": "no number"},
         {"WP_REDIS_PATH": "/srv/shop/listening.sock"},
-        {"WP_REDIS_PREFIX": "victim-example-0a1b2c3d:"},
-        {"WP_REDIS_PREFIX": "shop-example-2-0a1b2c3d:"},
+        {"WP_REDIS_PREFIX": "victim-example-99af1d23018f-0a1b2c3d:"},
+        {"WP_REDIS_PREFIX": "shop-example-000000000000-0a1b2c3d:"},
+        {"WP_REDIS_PREFIX": "shop-example-99af1d23018f:"},
+        {"WP_REDIS_PREFIX": "shop-example-0a1b2c3d:"},
     ],
 )
 def test_a_site_that_names_another_server_or_other_keys_gets_no_password_and_no_keys(constants: dict[str, Any]) -> None:
@@ -49,6 +55,20 @@ def test_a_site_that_names_another_server_or_other_keys_gets_no_password_and_no_
 def test_no_site_is_made_the_owner_of_another_site_s_user() -> None:
     assert redis.own_prefix(site(), {"WP_REDIS_PREFIX": "victim-example-0a1b2c3d:"}) is None
     assert redis.own_prefix(site(), {"WP_REDIS_PREFIX": OURS}) == OURS
+
+
+known = st.tuples(st.integers(1, 99), st.from_regex(r"[a-cA-C.é-]{1,6}|[a-c.-]{49,60}", fullmatch=True))
+
+
+@given(known, known, st.from_regex(r"[0-9a-f]{8}", fullmatch=True))
+def test_no_two_sites_have_a_key_in_common(one: tuple[int, str], other: tuple[int, str], token: str) -> None:
+    first, second = (replace(site(), id=SiteId(id), name=name) for id, name in (one, other))
+    prefix = f"{redis.name_of(first, Token(token))}:"
+    assert redis.own_prefix(first, {"WP_REDIS_PREFIX": prefix}) == prefix
+    assert is_own(prefix)
+    if one != other:
+        assert redis.own_prefix(second, {"WP_REDIS_PREFIX": prefix}) is None
+        assert not f"{redis.name_of(second, Token(token))}:".startswith(prefix)
 
 
 @pytest.mark.parametrize("endpoint", ["evil.example:6379", "127.0.0.1:6380", "/tmp/listening.sock"])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from resetting import HostSlot, Resetting, make_slot, remove, seen
+from resetting import HostSlot, Resetting, seen
 
 from hosting import MakeSite
-from steelyard.demo.hosting import Hosting, Site
+from steelyard.demo.hosting import Site
 from steelyard.demo.hosting.odd import add_odd_files, add_odd_tables
-from steelyard.toolbox import slots_template
 from steelyard.toolbox.catalog.reset_wordpress.deciding import FRESH
 from steelyard.toolbox.model import Plan, Token, encode
 from steelyard.toolbox.reach import HostError
@@ -22,13 +19,6 @@ from steelyard.toolbox.tools.core import slots as slots_of
 
 def encode_plan(plan: Plan) -> object:
     return [encode(plan.keeps), [encode(step.actions) for step in plan.steps], encode(plan.concerns)]
-
-
-@pytest.fixture(scope="session")
-def slot(hosting: Hosting, hosting_folder: Path) -> Iterator[HostSlot]:
-    folder = hosting_folder / "slots"
-    yield make_slot(hosting, folder, slots_template.make(hosting.template.wordpress.core, "en_US"))
-    remove(folder)
 
 
 @pytest.fixture

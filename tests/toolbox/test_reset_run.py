@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,14 @@ from typing import Any
 import pytest
 from engine import Engine, engine_in
 from reaching import Keys, login_of
-from resetting import HostSlot, Resetting, make_slot, remove, seen
+from resetting import HostSlot, Resetting, seen
 
 from hosting import MakeSite
 from steelyard.adapters.ssh import SshReach
 from steelyard.demo.hosting import Hosting, Site
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection, Database
-from steelyard.toolbox import slots_template
 from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
-
-
-@pytest.fixture(scope="session")
-def slot(hosting: Hosting, hosting_folder: Path) -> Iterator[HostSlot]:
-    folder = hosting_folder / "slots-of-runs"
-    yield make_slot(hosting, folder, slots_template.make(hosting.template.wordpress.core, "en_US"))
-    remove(folder)
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.toolbox.carrying import Carrying, Killed, asked_for, hints_of
+from tests.toolbox.carrying import Carrying, Killed, asked_for, empty_redis, hints_of
 
 import steelyard.toolbox.hosted
 from steelyard.demo.hosting import Hosting, Site
@@ -24,26 +25,12 @@ VALUES = {"endpoint": "", "dropin": "own", "limit": 0, "policy": "allkeys-lru"}
 DROP_IN = Path(steelyard.toolbox.hosted.__file__).parent / "php/object-cache.php"
 
 
-@pytest.fixture(scope="module")
-def with_redis(hosting: Hosting) -> Iterator[None]:
-    """PHP has the extension."""
-    hosting.php.install("redis")
-    hosting.php.reload()
-    yield
-    hosting.php.uninstall("redis")
-    hosting.php.uninstall("igbinary")
-    hosting.php.reload()
-
-
 @pytest.fixture
 def carrying(hosting: Hosting, with_redis: None) -> Iterator[Carrying]:
     carrying = Carrying(hosting, {"redis": hosting.redis.password})
     yield carrying
     carrying.stop()
-    hosting.redis.run("FLUSHALL")
-    for user in hosting.redis.run("ACL", "USERS").splitlines():
-        if user not in ("admin", "default"):
-            hosting.redis.run("ACL", "DELUSER", user)
+    empty_redis(hosting)
     work = hosting.folder / "home/.steelyard"
     hosting.owner.run(["rm", "-rf", work])
 
@@ -313,6 +300,67 @@ def test_one_site_is_flushed_and_no_other(carrying: Carrying, wordpress: Site) -
     assert sorted(server.run("KEYS", "*").split("\n")) == sorted(
         [f"{name}2:x", name.replace("shop", "sho"), "other:x", name.replace("-", "?")]
     )
+
+
+def test_two_sites_whose_names_read_alike_share_no_user_and_no_key(
+    carrying: Carrying, make_site: Callable[..., Site]
+) -> None:
+    first, second = (make_site(f"{'shop' * 12}--{each}.example") for each in ("one", "two"))
+    assert len({redis.stem_of(_asked(each).site).rpartition("-")[0] for each in (first, second)}) == 1
+    server = first.hosting.redis
+    asked: dict[Site, Asked] = {}
+    plans: dict[Site, Plan] = {}
+    for number, each in enumerate((first, second)):
+        carrying.secrets.pop("redis_user", None)
+        asked[each] = asked_for(each, hints_of(each.hosting), VALUES, token=f"0a1b2c3{number}")
+        plans[each] = carrying.plan(RUNBOOK, asked[each])
+        carrying.carry_out(plans[each])
+        assert carrying.prove(plans[each]) == []
+    keys = {each: keys_of(server, plan) for each, plan in plans.items()}
+    assert all(len(each) > 3 for each in keys.values())
+    assert len(server.run("KEYS", "*").split("\n")) == sum(len(each) for each in keys.values())
+    for each in (first, second):
+        known = carrying.facts(RUNBOOK.reads(asked[each]))["redis"]["known"]
+        assert known == {plans[each].keeps["name"]: {"user": True, "keys": len(keys[each])}}
+    pretending = replace(asked[second].site, hints=hints_of(second.hosting))
+    facts = carrying.facts((wp.read(replace(pretending, docroot=str(first.docroot))),))
+    assert redis.flush_site(pretending, facts) is None  # a copy of the other's wp-config.php flushes nothing of it
+    flush = redis.flush_site(asked[first].site, carrying.facts((wp.read(asked[first].site),)))
+    assert flush is not None
+    assert carrying.do(flush)["keys"] == len(keys[first])
+    assert keys_of(server, plans[first]) == []
+    assert keys_of(server, plans[second]) == keys[second]
+    carrying.undo(RUNBOOK, asked[first], plans[first])
+    assert keys_of(server, plans[second]) == keys[second]
+    assert carrying.prove(plans[second]) == []
+
+
+def test_one_that_was_set_up_when_names_had_no_digest_gets_a_name_of_its_own(
+    carrying: Carrying, wordpress: Site
+) -> None:
+    _, plan = planned(carrying, wordpress)
+    carrying.carry_out(plan)
+    name = plan.keeps["name"]
+    stem, token = redis.stem_of(_asked(wordpress).site), name[-8:]
+    before = f"{stem.rpartition('-')[0]}-{token}"
+    wordpress.config.write_text(wordpress.config.read_text("utf-8").replace(name, before), "utf-8")
+    wordpress.hosting.redis.run("SET", f"{before}:x", "theirs, perhaps")
+    assert redis.flush_site(_asked(wordpress).site, carrying.facts((wp.read(_asked(wordpress).site),))) is None
+    later = asked_for(wordpress, hints_of(wordpress.hosting), VALUES, token="11112222")
+    carrying.secrets.pop("redis_user")
+    again = carrying.plan(RUNBOOK, later)
+    assert again.keeps["name"] == f"{stem}-11112222"
+    carrying.carry_out(again)
+    assert carrying.prove(again) == []
+    assert wordpress.hosting.redis.run("GET", f"{before}:x") == "theirs, perhaps"
+
+
+def keys_of(server: Any, plan: Plan) -> list[str]:
+    return sorted(each for each in server.run("KEYS", f"{plan.keeps['name']}:*").split("\n") if each)
+
+
+def _asked(site: Site) -> Asked:
+    return asked_for(site, hints_of(site.hosting), VALUES)
 
 
 def _left(asked: Asked, plan: Plan) -> Any:

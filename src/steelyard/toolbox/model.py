@@ -128,7 +128,7 @@ class Step:
 class Check:
     """What proves that a run did what it said: an action that only reads, and what its answer must hold.
 
-    `expects` is compared with the answer: every key in it must be there and equal; a list means one of these; a string
+    `expects` is compared with the answer: every key in it must be there and equal; of `one_of` one must be; a string
     that begins with `~` must be contained.
     """
 
@@ -137,6 +137,11 @@ class Check:
     expects: Mapping[str, Json]
     tries: int = 1
     """How often it is asked, a fifth of a second apart, before it counts as failed."""
+
+
+def one_of(*values: Json) -> list[Json]:
+    """What a check expects where any of these will do. A list that a check expects means this, however it is made."""
+    return list(values)
 
 
 class Row(NamedTuple):

@@ -18,8 +18,11 @@ from steelyard.toolbox.hosted.site_php import said
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,120}[:_]")
 """Of the keys of one site: never so short that others' keys begin the same."""
 
-SET_UP = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{8}:")
+SET_UP = re.compile(r"[a-z0-9-]{1,80}-[0-9a-f]{8}:")
 """As a run makes it."""
+
+_AWAY = ("no_redis", "redis_denied", "redis")
+"""What `connected` says of a Redis that cannot be used."""
 
 DROPIN = (
     *("+get", "+mget", "+set", "+setex", "+del", "+incrby", "+hget", "+hgetall", "+hset", "+hsetnx"),
@@ -32,9 +35,9 @@ PLUGIN = ("+@read", "+@write", "+@connection", "+@transaction", "+@scripting", "
 
 
 def read(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.read`: {at, slug, names} -> what the server is, and what of a site is there.
+    """`redis.read`: {at, stem, names} -> what the server is, and what of a site is there.
 
-    `slug`: how names of the site's users begin, before a run's token. Answers `known`: `{name: {"user", "keys"}}` of
+    `stem`: how names of the site's users begin, before a run's token. Answers `known`: `{name: {"user", "keys"}}` of
     these users and of `names`; `version`, `users` (whether it knows users: Redis 6 and newer), `may` (whether we may
     make some), `saved` (whether it has a users file), `used` and `limit` (bytes, 0: none), `policy`; or `missing` and
     `message`: no_redis, redis_denied, redis.
@@ -44,7 +47,7 @@ def read(here: Here, args: dict[str, Any]) -> Any:
             users, file, me = redis.tell([["ACL", "USERS"], ["CONFIG", "GET", "aclfile"], ["ACL", "WHOAMI"]])
             memory = redis.info("memory")
             return {
-                "known": _known(redis, args["slug"], [] if isinstance(users, Refusal) else users, args["names"]),
+                "known": _known(redis, args["stem"], [] if isinstance(users, Refusal) else users, args["names"]),
                 "version": redis.info("server").get("redis_version", ""),
                 "users": not isinstance(me, Refusal),
                 "may": not isinstance(users, Refusal),
@@ -57,9 +60,9 @@ def read(here: Here, args: dict[str, Any]) -> Any:
         return {"missing": failed.code, "message": failed.message}
 
 
-def _known(redis: Redis, slug: str, users: list[bytes], names: list[str]) -> dict[str, dict[str, Any]]:
+def _known(redis: Redis, stem: str, users: list[bytes], names: list[str]) -> dict[str, dict[str, Any]]:
     there = {user.decode("utf-8", "replace") for user in users}
-    own = {user for user in there if user.startswith(f"{slug}-") and SET_UP.fullmatch(f"{user}:")}
+    own = {user for user in there if user.startswith(f"{stem}-") and SET_UP.fullmatch(f"{user}:")}
     return {name: {"user": name in there, "keys": _count(redis, f"{name}:")} for name in sorted(own | set(names))}
 
 
@@ -105,12 +108,19 @@ def limit(here: Here, args: dict[str, Any]) -> Any:
 
 
 def flush(here: Here, args: dict[str, Any]) -> Any:
-    """`redis.flush`: {at, prefix} -> {keys}. Removes the keys of a prefix, in batches; other keys stay.
+    """`redis.flush`: {at, prefix, needed?} -> {keys}. Removes the keys of a prefix, in batches; other keys stay.
 
     Instead of `at`: `said` (constants) and `config` (a wp-config.php with the password), as the site itself connects.
+    Where it is not `needed`, a Redis that is away or does not let us in is told of, and nothing fails.
     """
-    with _own_connection(here, args) as redis:
-        return {"keys": _unlink(here, redis, args["prefix"])}
+    try:
+        with _own_connection(here, args) as redis:
+            return {"keys": _unlink(here, redis, args["prefix"])}
+    except Failed as failed:
+        if args.get("needed", True) or failed.code not in _AWAY:
+            raise
+        here.tell("warning", f"{failed.message}. The keys that begin with {args['prefix']} stay until they expire")
+        return {"keys": 0}
 
 
 def count(here: Here, args: dict[str, Any]) -> Any:

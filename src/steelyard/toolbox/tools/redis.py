@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -37,14 +38,18 @@ def _hinted(site: Site) -> dict[str, Json]:
     return {key: hint[key] for key in ("host", "port", "socket") if key in hint} or dict(LOCAL)
 
 
-def slug_of(site: Site) -> str:
-    """How what a site is called in Redis begins."""
-    return re.sub(r"[^a-z0-9-]+", "-", site.name.lower()).strip("-")[:50] or "site"
+def stem_of(site: Site) -> str:
+    """How what a site is called in Redis begins: its name, to be read, and a digest that no other site has.
+
+    `shop.example` and `shop-example` read alike there, and sites of two cells may share an id, not a name.
+    """
+    slug = re.sub(r"[^a-z0-9-]+", "-", site.name.lower()).strip("-")[:50] or "site"
+    return f"{slug}-{hashlib.sha256(f'{site.id} {site.name}'.encode()).hexdigest()[:12]}"
 
 
 def name_of(site: Site, token: Token) -> str:
     """What a run calls a site in Redis: its user there, and with a colon how its keys begin."""
-    return f"{slug_of(site)}-{token}"
+    return f"{stem_of(site)}-{token}"
 
 
 def read(site: Site, endpoint: str = "", names: Sequence[str] = ()) -> Read:
@@ -52,20 +57,22 @@ def read(site: Site, endpoint: str = "", names: Sequence[str] = ()) -> Read:
 
     By the support account, as all that has the administrator's password: the site's could look into its own processes.
     """
-    args: dict[str, Json] = {"at": at(site, endpoint), "slug": slug_of(site), "names": list(names)}
+    args: dict[str, Json] = {"at": at(site, endpoint), "stem": stem_of(site), "names": list(names)}
     return Read("redis", Action("redis.read", args, By.SUPPORT))
 
 
-def flush_site(site: Site, facts: Facts) -> Action | None:
+def flush_site(site: Site, facts: Facts, *, needed: bool = True) -> Action | None:
     """Removes the site's own keys, and no others, from the facts of `wp.read`; None where it has no prefix of its own.
 
-    For a site whose database is changed or replaced: its cache would go on telling what was.
+    For a site whose database is changed or replaced: its cache would go on telling what was. Not `needed`: a Redis that
+    is away is told of, and nothing fails.
     """
     constants: Mapping[str, Json] = facts["wordpress"].get("constants") or {}
     prefix = own_prefix(site, constants)
     if prefix is None or _said_place(constants) != _hinted(site):
         return None
-    return Action("redis.flush", {"at": at(site), "prefix": prefix}, By.SUPPORT, timeout=300.0)
+    args: dict[str, Json] = {"at": at(site), "prefix": prefix}
+    return Action("redis.flush", args | ({} if needed else {"needed": False}), By.SUPPORT, timeout=300.0)
 
 
 def flush_by_site(facts: Facts, prefix: str) -> Action:
@@ -79,11 +86,17 @@ def flush_by_site(facts: Facts, prefix: str) -> Action:
 def own_prefix(site: Site, constants: Mapping[str, Json]) -> str | None:
     """How the keys of a site begin that `set_up_redis` set up, by its constants; None for any other.
 
-    Constants are the customer's words: one that names another site's keys counts for nothing.
+    Constants are the customer's words: one that names another site's keys counts for nothing. Nor does one from when
+    names had no digest: it could be that of a site whose name reads alike. `set_up_redis` gives such a site a new one.
     """
     prefix = constants.get("WP_REDIS_PREFIX")
-    mine = rf"{re.escape(slug_of(site))}-[0-9a-f]{{8}}:"
+    mine = rf"{re.escape(stem_of(site))}-[0-9a-f]{{8}}:"
     return prefix if isinstance(prefix, str) and re.fullmatch(mine, prefix) else None
+
+
+def said_in(constants: Mapping[str, Json]) -> dict[str, Json]:
+    """What an undo has to know to flush a site's keys, of its constants; the password is none of them."""
+    return {key: value for key, value in constants.items() if key.startswith("WP_REDIS_")}
 
 
 def _said_place(constants: Mapping[str, Json]) -> dict[str, Json]:

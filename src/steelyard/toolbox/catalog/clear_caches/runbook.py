@@ -112,7 +112,10 @@ def _warnings(asked: Asked, facts: Facts) -> Iterator[Said]:
     known = found["object"]
     foreign = known["kind"] == "ours" and _flush(asked, facts) is None
     if asked.values["object"] and (foreign or (known["kind"] == "unknown" and known["why"] == "prefix")):
-        says = N_("The object cache stays: without a prefix of its own its keys cannot be told from other sites'.")
+        says = N_(
+            "The object cache stays: its keys cannot be told from other sites'. “Set up Redis” gives it a prefix of"
+            " its own."
+        )
         yield Said(says)
     elif asked.values["object"] and known["kind"] == "unknown":
         yield Said(N_("The object cache stays: %(why)s"), {"why": known["why"]})

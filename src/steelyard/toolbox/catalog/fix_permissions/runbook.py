@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steelyard.toolbox.model import Action, Check, Plan, Refused, Risk, Row, Site, Step
+from steelyard.toolbox.model import Action, Check, Plan, Refused, Risk, Row, Step
 from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbook
 from steelyard.toolbox.tools import files, http, permissions
 from steelyard.web.said import N_, Said
@@ -37,7 +37,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     )
     return Plan(
         (step,),
-        checks=(right, _answers(asked.site)),
+        checks=(right, http.answers(asked.site)),
         concerns=_concerns(found),
         warnings=_warnings(asked, found),
     )
@@ -80,11 +80,6 @@ def _warnings(asked: Asked, found: Facts) -> tuple[Said, ...]:
         return ()
     says = N_("%(count)s files belong to somebody else than %(account)s: only root can change them, so they stay.")
     return (Said(says, {"count": found["foreign"], "account": asked.site.account}),)
-
-
-def _answers(site: Site) -> Check:
-    asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=5)
 
 
 RUNBOOK = Runbook(

@@ -50,7 +50,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     affected = Said(N_("All sites of PHP %(version)s on this host get it."), {"version": of_php["version"]})
     return Plan(
         (*enabling, *_reload(asked.site, facts)),
-        checks=(has, _answers(asked.site.url, asked.site.hints)),
+        checks=(has, http.answers(asked.site, tries=25)),
         concerns=_concerns(asked, facts),
         warnings=(affected,),
         keeps=keeps,
@@ -61,7 +61,7 @@ def undo(left: Left, facts: Facts) -> Plan:
     steps = tuple(_back(left, facts))
     if not steps:
         return Plan((), nothing=Said(N_("PHP loads what it loaded before.")))
-    return Plan((*steps, *_reload(left.site, facts)), checks=(_answers(left.site.url, left.site.hints),))
+    return Plan((*steps, *_reload(left.site, facts)), checks=(http.answers(left.site, tries=25),))
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:
@@ -201,12 +201,6 @@ def _back(left: Left, facts: Facts) -> Iterator[Step]:
         command = {"command": f"{extensions.LOADER} {of_php['version']} off"}
         off = extensions.switch_loader(of_php["version"], on=False)
         yield Step("disable", Said(N_("Have PHP load it no more")), Said(N_("As root: %(command)s"), command), (off,))
-
-
-def _answers(url: str, hints: Mapping[str, Json]) -> Check:
-    return Check(
-        Said(N_("The site answers")), http.get(url + "/", to=hints.get("http_to")), {"status": http.LETS_IN}, tries=25
-    )
 
 
 def _line(module: str) -> str:

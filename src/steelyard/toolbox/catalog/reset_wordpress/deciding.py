@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from steelyard.toolbox.model import Json, Refused, Secret, Size
+from steelyard.toolbox.model import Action, Json, Refused, Secret, Size
 from steelyard.toolbox.runbook import Asked, Facts
-from steelyard.toolbox.tools import core, tables
+from steelyard.toolbox.tools import core, redis, tables
 from steelyard.toolbox.tools.core import Slot
 from steelyard.toolbox.tools.tables import Ours
 from steelyard.web.said import N_, Said
@@ -133,6 +133,11 @@ class Way(NamedTuple):
     def trash(self) -> list[list[str]]:
         """The site's tables, with the names that they get in the trash."""
         return tables.moved(self.ours.tables, self.asked.token, "o")
+
+    @property
+    def flush(self) -> Action | None:
+        """Removes the old site's keys from Redis; None where nothing tells them from others'."""
+        return redis.flush_site(self.asked.site, self.facts, needed=False)
 
 
 def decide(asked: Asked, facts: Facts) -> Way:

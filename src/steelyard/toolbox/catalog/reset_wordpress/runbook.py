@@ -7,9 +7,9 @@ from typing import Any
 
 from steelyard.toolbox.catalog.reset_wordpress import showing
 from steelyard.toolbox.catalog.reset_wordpress.deciding import Way, candidates, decide, no
-from steelyard.toolbox.model import Action, By, Check, Json, Plan, Risk, Size, Step
+from steelyard.toolbox.model import Action, By, Check, Json, Plan, Risk, Size, Step, one_of
 from steelyard.toolbox.runbook import Asked, Facts, Left, Parameter, Read, Runbook
-from steelyard.toolbox.tools import commands, core, php, tables, wp
+from steelyard.toolbox.tools import commands, core, php, redis, tables, wp
 from steelyard.web.said import N_, Said
 from steelyard.web.tables import Choice
 
@@ -63,10 +63,17 @@ def reads(asked: Asked) -> tuple[Read, ...]:
 
 
 def plan(asked: Asked, facts: Facts) -> Plan:
-    """Stage, exchange tables and files, let PHP look again, prove it. Raises Refused."""
+    """Stage, exchange tables and files, let PHP and Redis forget the old ones, prove it. Raises Refused."""
     way = decide(asked, facts)
     return Plan(
-        steps=(*_bring(way), _stage(way), _exchange_tables(way), _exchange_files(way), *_reload(way)),
+        steps=(
+            *_bring(way),
+            _stage(way),
+            _exchange_tables(way),
+            _exchange_files(way),
+            *_reload(way),
+            *_flush(way.flush),
+        ),
         checks=(_proof(way),),
         concerns=tuple(showing.concerns(way)),
         warnings=tuple(showing.warnings(way)),
@@ -163,7 +170,7 @@ def _proof(way: Way) -> Check:
     args: dict[str, Json] = {"core": way.root, "config": way.configs[0], "prefix": way.prefix, "url": way.url}
     args["to"] = way.asked.site.hints.get("http_to")
     # 401 and 403: a site that is closed by its web server stays closed.
-    answers = [200, 401, 403]
+    answers = one_of(200, 401, 403)
     expects = {"version": way.slot.version, "users": 1, "posts": 1, "home": answers, "login": answers, "shown": True}
     says = Said(
         N_("Home page and sign-in answer, WordPress is %(version)s, with one user and one post"),
@@ -174,7 +181,7 @@ def _proof(way: Way) -> Check:
 
 def _keeps(way: Way) -> dict[str, Json]:
     reload = php.reload(way.asked.site, way.facts)
-    return {
+    kept: dict[str, Json] = {
         "place": way.place,
         "configs": way.configs,
         "prefix": way.prefix,
@@ -183,6 +190,7 @@ def _keeps(way: Way) -> dict[str, Json]:
         "uploads": _uploads(way),
         "reload": {"argv": list(reload.args["argv"]), "by": reload.by.value} if reload is not None else None,
     } | _with_php(way.asked)
+    return kept | ({"redis": redis.said_in(way.site["constants"])} if way.flush else {})
 
 
 # Back
@@ -207,8 +215,10 @@ def undo(left: Left, facts: Facts) -> Plan:
         again = Action("run", {"argv": reload["argv"]}, By(reload["by"]), timeout=30.0)
         says = Said(N_("It forgets the fresh site’s code"))
         steps.append(Step("reload_php", Said(N_("Reload PHP-FPM")), says, (again,), 0.05))
+    known: Facts = {"wordpress": {"constants": left.keeps.get("redis", {})}}
+    steps.extend(_flush(redis.flush_site(left.site, known, needed=False)))
     says = Said(N_("The site’s own files and tables are in place"))
-    check = Check(says, core.left(left.keeps["place"], left.keeps["configs"]), {"files": ["old", "none"]})
+    check = Check(says, core.left(left.keeps["place"], left.keeps["configs"]), {"files": one_of("old", "none")})
     return Plan(steps=tuple(steps), checks=(check,), keeps=left.keeps, undoable=False)
 
 
@@ -245,6 +255,15 @@ def _renames_back(left: Left, schema: Any) -> list[list[str]]:
 def _wherever(left: Left) -> list[str]:
     """Where wp-config.php is by then."""
     return left.keeps["configs"]
+
+
+def _flush(flush: Action | None) -> Iterator[Step]:
+    """Last, once PHP has forgotten the code of the other site, which would fill the cache again."""
+    if flush is not None:
+        says = Said(
+            N_("The keys that begin with %(prefix)s, which hold the old values."), {"prefix": flush.args["prefix"]}
+        )
+        yield Step("flush_keys", Said(N_("Remove the site's keys from Redis")), says, (flush,), 0.02)
 
 
 def erase(left: Left) -> tuple[Action, ...]:

@@ -90,8 +90,14 @@ def _outside(way: Way) -> Iterator[Said]:
             N_("%(path)s stays as it is; the fresh wp-config.php lies in the site’s folder and counts first."),
             {"path": way.site["config"]},
         )
-    if way.site["object_cache"]:
-        yield _said(N_("The object cache is no longer used afterwards; what it holds in Redis stays until it expires."))
+    if way.site["object_cache"] and way.flush is None:
+        yield _said(
+            N_(
+                "The object cache is no longer used afterwards. What it holds is not known to be this site’s alone, "
+                "and stays until it expires: empty it in WordPress after an undo. One that “Set up Redis” made on the "
+                "host’s own Redis would be emptied here."
+            )
+        )
 
 
 def _database(way: Way) -> Iterator[Said]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steelyard.toolbox.model import Action, Check, Plan, Refused, Risk, Row, Site, Step
+from steelyard.toolbox.model import Action, Plan, Refused, Risk, Row, Step
 from steelyard.toolbox.runbook import Asked, Facts, Left, Read, Runbook
 from steelyard.toolbox.tools import files, http, php, salts, wp
 from steelyard.web.said import N_, Said
@@ -31,7 +31,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     )
     return Plan(
         (step,),
-        checks=_answers(asked.site),
+        checks=(http.answers(asked.site),),
         concerns=(
             Row(Said(N_("Users who are signed in")), known["users"]),
             Row(Said(N_("Stays")), Said(N_("passwords, content, everything else in wp-config.php"))),
@@ -59,16 +59,11 @@ def undo(left: Left, facts: Facts) -> Plan:
         Said(N_("%(path)s, to the byte. Sessions from before the run are valid again."), {"path": path}),
         (salts.restore(path), *_forget(facts, path)),
     )
-    return Plan((step,), checks=_answers(left.site), undoable=False)
+    return Plan((step,), checks=(http.answers(left.site),), undoable=False)
 
 
 def erase(left: Left) -> tuple[Action, ...]:
     return (files.clear_work(),)
-
-
-def _answers(site: Site) -> tuple[Check, ...]:
-    asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return (Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=10),)
 
 
 def _forget(facts: Facts, path: str) -> tuple[Action, ...]:

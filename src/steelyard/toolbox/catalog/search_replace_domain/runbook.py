@@ -49,7 +49,7 @@ def plan(asked: Asked, facts: Facts) -> Plan:
     counted = addresses.count(config, prefix, move, names, hint)
     return Plan(
         steps,
-        checks=(Check(gone, counted, {"found": 0}), _answers(asked.site)),
+        checks=(Check(gone, counted, {"found": 0}), http.answers(asked.site)),
         concerns=tuple(_concerns(told, found["constants"])),
         warnings=tuple(_warnings(asked.site, facts, told, names, move)),
         left=(
@@ -113,8 +113,7 @@ def _flushed(site: Site, facts: Facts) -> str:
 
 def _redis_of(wordpress: Mapping[str, Json]) -> dict[str, Json]:
     """What undo needs to reach the object cache."""
-    kept = {key: value for key, value in wordpress["constants"].items() if key.startswith("WP_REDIS_")}
-    return {"config": wordpress["config"], "constants": kept}
+    return {"config": wordpress["config"], "constants": redis.said_in(wordpress["constants"])}
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:
@@ -143,7 +142,7 @@ def undo(left: Left, facts: Facts) -> Plan:
         return Plan((), nothing=Said(N_("Nothing stands as the run left it.")))
     if left.keeps["flush"]:
         steps.append(_flush(left.site, left.keeps["flush"], left.keeps["wordpress"]))
-    return Plan(tuple(steps), checks=(_answers(left.site),), undoable=False)
+    return Plan(tuple(steps), checks=(http.answers(left.site),), undoable=False)
 
 
 def erase(left: Left) -> tuple[Action, ...]:
@@ -190,11 +189,6 @@ def _warnings(
 def _move(values: Values) -> Move:
     before, after = (str(values[name]).strip().rstrip("/") for name in ("from", "to"))
     return Move(before, after, bool(values["guid"]))
-
-
-def _answers(site: Site) -> Check:
-    asked = http.get(f"{site.url}/", to=site.hints.get("http_to"))
-    return Check(Said(N_("The site answers")), asked, {"status": http.LETS_IN}, tries=10)
 
 
 _REFUSAL = N_("Give a domain such as shop.example, or a URL such as https://shop.example.")

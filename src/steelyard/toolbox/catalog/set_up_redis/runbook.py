@@ -67,11 +67,7 @@ def undo(left: Left, facts: Facts) -> Plan:
     steps = tuple(_back(left, facts))
     if not steps:
         return Plan((), nothing=Said(N_("Redis, wp-config.php and object-cache.php are as they were before.")))
-    to = left.site.hints.get("http_to")
-    answers = Said(N_("The site answers"))
-    return Plan(
-        steps, checks=(Check(answers, http.get(left.site.url + "/", to=to), {"status": http.LETS_IN}, tries=10),)
-    )
+    return Plan(steps, checks=(http.answers(left.site),))
 
 
 def undo_reads(left: Left) -> tuple[Read, ...]:

@@ -29,15 +29,15 @@ from steelyard.demo.hosting import Hosting, Site
 from steelyard.demo.hosting.odd import fill_files
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection, Database
+from steelyard.toolbox.hosted.places import is_program
+from steelyard.toolbox.hosted.scanner.looking import GLOBALS
 from steelyard.toolbox.model import Host, HostId, RunId, Token
 from steelyard.toolbox.model import Site as Known
 from steelyard.toolbox.reach import Errand, Login, Reached
 from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
-from steelyard.toolbox.scanning.judge import is_program
 from steelyard.toolbox.scanning.model import Entry, Layout, Memory
 from steelyard.toolbox.scanning.packs import own_pack
 from steelyard.toolbox.scanning.scan import survey, worker_verbs
-from steelyard.toolbox.scanning.scanner import GLOBALS
 from steelyard.toolbox.scanning.search import Search
 from steelyard.toolbox.steps import RunContext
 

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine
+from psycopg.types.json import Jsonb
+from reaching import ACCOUNT
 
+from steelyard.demo.hosting import Site
 from steelyard.store.database import Connection
 from steelyard.toolbox.model import RunId
+from steelyard.toolbox.registry import NewSite, add_site
 from steelyard.toolbox.runs_seen import RunSeen
 from steelyard.toolbox.scanning.findings import read_findings
 from steelyard.toolbox.scanning.model import Kept
@@ -64,6 +68,29 @@ class Scanned:
     async def findings(self, run: RunId) -> list[Kept]:
         async with self.engine.database.transaction(self.engine.workspace) as conn:
             return await read_findings(conn, run)
+
+    async def now_at(self, site: Site) -> None:
+        """A real WordPress in the place of the engine's site, with a manifest of its core."""
+        engine = self.engine
+        async with engine.database.transaction(engine.workspace) as conn:
+            await conn.execute("UPDATE site SET removed_at = now()")
+            new = NewSite("shop.example", engine.host, str(site.docroot), ACCOUNT, site.url, "")
+            engine.sites["shop.example"] = await add_site(conn, engine.workspace, new, engine.clock())
+        core = Path(site.hosting.template.wordpress.core)
+        self.held.files["core", "wordpress", "7.1.1"] = files_of(core)
+
+    async def hint(self, **hints: Any) -> None:
+        """What an operator says of the site's host."""
+        async with self.engine.database.transaction(self.engine.workspace) as conn:
+            await conn.execute("UPDATE host SET hints = %s", [Jsonb(hints)])
+
+
+def plant(root: Path, files: Mapping[str, bytes]) -> None:
+    """Files below a folder."""
+    for name, data in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def scanning(engine: Engine) -> Scanned:

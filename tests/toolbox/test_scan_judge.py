@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.toolbox.hosted.scan import WHOLE, pack, unpack
+from steelyard.toolbox.hosted import places
+from steelyard.toolbox.hosted.places import WHOLE
+from steelyard.toolbox.hosted.scan import pack, unpack
 from steelyard.toolbox.hosted.spelling import meant, spelled
 from steelyard.toolbox.scanning import database, judge, serialised
 from steelyard.toolbox.scanning.model import Entry, Hit, Judged, Kind, Layout, Manifest, Memory, Severity, clean
@@ -41,7 +43,7 @@ def test_two_names_are_never_spelled_the_same(one: str, other: str) -> None:
 
 @given(st.binary(max_size=3000), st.integers(0, 3000), st.integers(0, 4000))
 def test_evidence_is_short_and_printable_whatever_the_file_holds(data: bytes, offset: int, length: int) -> None:
-    text = judge.around(data, min(offset, len(data)), length)
+    text = places.around(data, min(offset, len(data)), length)
     assert len(text) <= 701
     assert all(each.isprintable() or each == "\n" for each in text)
     assert "\0" not in clean(data.decode("latin-1"))
@@ -49,8 +51,8 @@ def test_evidence_is_short_and_printable_whatever_the_file_holds(data: bytes, of
 
 def test_evidence_shows_the_line_that_matched() -> None:
     data = b"one\ntwo\nthree needle four\nfive\n" + b"x" * 9999
-    assert "three needle four" in judge.around(data, data.index(b"needle"), 6)
-    assert judge.around(data, data.index(b"needle"), 6).startswith("3: ")
+    assert "three needle four" in places.around(data, data.index(b"needle"), 6)
+    assert places.around(data, data.index(b"needle"), 6).startswith("3: ")
 
 
 # Manifests
@@ -134,7 +136,7 @@ def test_a_change_is_told_with_what_was_released_and_what_is_there() -> None:
     ],
 )
 def test_programs_have_their_places(name: str, rule: str | None) -> None:
-    hits = list(judge.of_file(f"/s/{name}", b"<?php echo 1;", LAYOUT))
+    hits = list(places.of_file(f"/s/{name}", b"<?php echo 1;", LAYOUT))
     assert [each.rule for each in hits] == ([rule] if rule else [])
     assert rule is None or rule in RULES
 
@@ -144,13 +146,13 @@ def test_programs_have_their_places(name: str, rule: str | None) -> None:
     [b"", b"<?php\n// Silence is golden.\n", b"<?php /* x */ ?>", b"<?php exit;", b"  <?php # nothing\n"],
 )
 def test_what_does_nothing_may_lie_anywhere(data: bytes) -> None:
-    assert list(judge.of_file("/s/wp-content/uploads/index.php", data, LAYOUT)) == []
-    assert list(judge.of_file("/s/wp-content/uploads/index.php", data + b" echo 1;/**/x();", LAYOUT)) != [] or not data
+    assert list(places.of_file("/s/wp-content/uploads/index.php", data, LAYOUT)) == []
+    assert list(places.of_file("/s/wp-content/uploads/index.php", data + b" echo 1;/**/x();", LAYOUT)) != [] or not data
 
 
 @given(st.text("<?ph /*#\nexitd;ab()", max_size=60))
 def test_what_runs_something_is_never_silent(code: str) -> None:
-    assert not judge.is_silent(b"<?php call();" + code.encode())
+    assert not places.is_silent(b"<?php call();" + code.encode())
 
 
 @pytest.mark.parametrize(
@@ -171,17 +173,17 @@ def test_what_runs_something_is_never_silent(code: str) -> None:
     ],
 )
 def test_settings_that_run_other_files_are_told(name: str, text: str, rule: str | None) -> None:
-    assert [each.rule for each in judge.of_file(f"/s/{name}", text.encode(), LAYOUT)] == ([rule] if rule else [])
+    assert [each.rule for each in places.of_file(f"/s/{name}", text.encode(), LAYOUT)] == ([rule] if rule else [])
 
 
 def test_a_firewall_before_every_page_is_only_odd() -> None:
-    (hit,) = judge.of_file("/s/.user.ini", b"auto_prepend_file = '/s/wordfence-waf.php'", LAYOUT)
+    (hit,) = places.of_file("/s/.user.ini", b"auto_prepend_file = '/s/wordfence-waf.php'", LAYOUT)
     assert hit.severity == "odd"
 
 
 def test_php_in_a_picture_is_told_and_a_picture_is_not() -> None:
-    assert [each.rule for each in judge.of_file("/s/a.ico", b"\0\0<?php echo 1;", LAYOUT)] == ["php_inside_another"]
-    assert list(judge.of_file("/s/a.ico", b"\0\0<?xpacket", LAYOUT)) == []
+    assert [each.rule for each in places.of_file("/s/a.ico", b"\0\0<?php echo 1;", LAYOUT)] == ["php_inside_another"]
+    assert list(places.of_file("/s/a.ico", b"\0\0<?xpacket", LAYOUT)) == []
 
 
 # Memory and batches

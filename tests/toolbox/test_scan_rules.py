@@ -9,10 +9,10 @@ import pytest
 from scan_samples import ORDINARY, SAMPLES, Sample
 
 from steelyard.demo.hosting import Template
-from steelyard.toolbox.scanning.judge import is_program
+from steelyard.toolbox.hosted.places import is_program
+from steelyard.toolbox.hosted.scanner.looking import Scanning
 from steelyard.toolbox.scanning.model import Hit, Layout, Severity
 from steelyard.toolbox.scanning.packs import own_pack
-from steelyard.toolbox.scanning.scanner import Scanning
 from steelyard.toolbox.scanning.words import RULES
 
 LAYOUT = Layout("/site", "/site", "/site/wp-content", "/site/wp-content/plugins")

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 from engine import Engine
-from reaching import ACCOUNT
-from scan_ground import Scanned, files_of, scanning
+from scan_ground import Scanned, plant, scanning
 from scan_samples import SAMPLES
 
-from steelyard.demo.hosting import Site, Template
-from steelyard.toolbox.registry import NewSite, add_site
+from steelyard.demo.hosting import Site
 from steelyard.toolbox.states import State
 
 DOOR = next(each for each in SAMPLES if each.rule == "eval_of_request").data
@@ -26,23 +24,10 @@ def scanned(engine: Engine) -> Scanned:
 
 
 @pytest.fixture
-async def shop(scanned: Scanned, wordpress: Site, hosting_template: Template) -> Scanned:
+async def shop(scanned: Scanned, wordpress: Site) -> Scanned:
     """A real WordPress in the place of the engine's site, with a manifest of its core."""
-    engine = scanned.engine
-    async with engine.database.transaction(engine.workspace) as conn:
-        await conn.execute("UPDATE site SET removed_at = now()")
-        new = NewSite("shop.example", engine.host, str(wordpress.docroot), ACCOUNT, wordpress.url, "")
-        engine.sites["shop.example"] = await add_site(conn, engine.workspace, new, engine.clock())
-    core = Path(hosting_template.wordpress.core)
-    scanned.held.files["core", "wordpress", "7.1.1"] = files_of(core)
+    await scanned.now_at(wordpress)
     return scanned
-
-
-def plant(root: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
 
 
 async def test_a_clean_wordpress_has_no_finding_and_its_core_is_not_read(shop: Scanned) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from steelyard.toolbox.hosted.scanner.looking import Pack
 from steelyard.toolbox.scanning.model import Layout
 from steelyard.toolbox.scanning.packs import own_pack
 from steelyard.toolbox.scanning.sandbox import LOCKS
-from steelyard.toolbox.scanning.scanner import Pack
 from steelyard.toolbox.scanning.scanners import ScannerError, Scanners, scanners
 
 OWN_STATUS = Path("/proc/self/status").read_text() if Path("/proc/self/status").exists() else ""
@@ -129,9 +129,9 @@ async def test_a_scanner_that_is_killed_is_said_so_and_the_next_works() -> None:
 async def test_rules_that_take_for_ever_are_ended() -> None:
     slow = "rule slow { condition: for all i in (0..100000000) : (for all j in (0..1000000) : (uint8(0) != j + 300)) }"
     code = (
-        "import sys; from steelyard.toolbox.scanning import scanner; scanner.SECONDS = 1;"
+        "import sys; from steelyard.toolbox.hosted.scanner import looking; looking.SECONDS = 1;"
         "from steelyard.toolbox.scanning.model import Layout;"
-        f"s = scanner.Scanning([scanner.Pack('slow', 'MIT', 'odd', {slow!r})], Layout('', '', '', ''));"
+        f"s = looking.Scanning([looking.Pack('slow', 'MIT', 'odd', {slow!r})], Layout('', '', '', ''));"
         "print(s.of('/a.php', b'x' * 1000)[2])"
     )
     done = await asyncio.to_thread(

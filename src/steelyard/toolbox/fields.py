@@ -243,6 +243,7 @@ HINTS: Final[Mapping[str, tuple[Callable[[Json], bool], str]]] = {
     "redis_plugin": (_is_loader, f'{{"archive": "/srv/redis-cache.zip", "sha256": "{"5e" * 32}"}}'),
     "nginx_cache": (_is_path, '"/var/cache/nginx/fastcgi"'),
     "web_error_log": (_is_path, '"/var/log/nginx/shop.error.log"'),
+    "yara": (_is_path, '"/opt/yara-x/bin/python"'),
     "http_to": (_is_address, '["127.0.0.1", 8080]'),
     "http": (lambda value: value in ("http", "https"), '"http"'),
 }

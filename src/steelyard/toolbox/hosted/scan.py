@@ -10,13 +10,13 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from steelyard.toolbox.hosted.here import Failed, Here
+from steelyard.toolbox.hosted.places import content
 from steelyard.toolbox.hosted.spelling import meant, spelled
 
-WHOLE = 2_000_000
-"""Bytes up to which a file is read whole; of a larger one, the first and the last half of that."""
 LARGEST = 64_000_000
 """Bytes up to which a file that is no program is looked through for one."""
 _PIECE = 4_000_000
@@ -125,7 +125,7 @@ def read(here: Here, args: dict[str, Any]) -> Any:
     unread: dict[str, str] = {}
     for name in args["names"]:
         try:
-            parts.append(_content(here, meant(name)))
+            parts.append(content(partial(here.part, meant(name))))
         except Failed as failed:
             if failed.code == "ended":
                 raise
@@ -207,14 +207,6 @@ def _near(here: Here, args: dict[str, Any]) -> Iterator[str]:
     for each in args["tops"]:
         folder = meant(each)
         yield from (f"{folder}/{name}" for name in here.list(folder))
-
-
-def _content(here: Here, path: str) -> bytes:
-    start = here.part(path, 0, WHOLE)
-    if len(start) < WHOLE:
-        return start
-    half = WHOLE // 2
-    return start[:half] + b"\n" + here.part(path, -half, half)
 
 
 def _holds(here: Here, path: str) -> bool:

@@ -10,11 +10,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
-OWN_PACK = "steelyard"
-"""The pack of rules that ships, and of what is judged without rules."""
-OWN_AUTHOR = "Steelyard"
-OWN_LICENCE = "Apache-2.0"
-LONGEST_EVIDENCE = 2000
+from steelyard.toolbox.hosted.places import (
+    LONGEST_EVIDENCE,
+    OWN_AUTHOR,
+    OWN_LICENCE,
+    OWN_PACK,
+    Hit,
+    Layout,
+    clean,
+    own,
+)
+
+__all__ = [
+    "LONGEST_EVIDENCE", "OWN_AUTHOR", "OWN_LICENCE", "OWN_PACK", "Entry", "Finding", "Hit", "Judged", "Kept", "Kind",
+    "Layout", "Manifest", "Memory", "Severity", "clean", "own",
+]  # fmt: skip
 
 
 class Severity(StrEnum):
@@ -63,27 +73,6 @@ class Manifest(NamedTuple):
     files: Mapping[str, tuple[str, int]]
 
 
-class Layout(NamedTuple):
-    """Where a WordPress lies on its host: absolute, real, spelled."""
-
-    root: str
-    core: str
-    content: str
-    plugins: str
-
-
-class Hit(NamedTuple):
-    """What a rule says of a file."""
-
-    severity: str
-    rule: str
-    pack: str
-    author: str
-    licence: str
-    about: str
-    evidence: str
-
-
 class Finding(NamedTuple):
     """Something that a person has to look at. All texts but `kind` and `severity` may be hostile."""
 
@@ -109,17 +98,6 @@ class Kept(NamedTuple):
     sha256: str
     quarantined: bool
     at: datetime
-
-
-def own(severity: Severity, rule: str, evidence: str) -> Hit:
-    """A hit of what Steelyard judges by itself. What `rule` means is said in words.py."""
-    return Hit(severity, rule, OWN_PACK, OWN_AUTHOR, OWN_LICENCE, "", clean(evidence))
-
-
-def clean(text: str, most: int = LONGEST_EVIDENCE) -> str:
-    """A hostile text as evidence: printable, at most `most` characters; line breaks stay, other controls are dots."""
-    kept = "".join(each if each.isprintable() or each == "\n" else " " if each == "\t" else "·" for each in text[:most])
-    return kept + ("…" if len(text) > most else "")
 
 
 class Judged(NamedTuple):

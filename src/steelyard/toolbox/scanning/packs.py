@@ -15,8 +15,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from steelyard.kit.errors import ConfigError
+from steelyard.toolbox.hosted.scanner.looking import Pack, compiled
 from steelyard.toolbox.scanning.model import OWN_LICENCE, OWN_PACK, Severity
-from steelyard.toolbox.scanning.scanner import Pack, compiled
 
 LONGEST = 20_000_000
 """Bytes of one pack."""

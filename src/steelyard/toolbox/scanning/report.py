@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from steelyard.toolbox.model import Json, Millis, RunId, SiteId, Size
 from steelyard.toolbox.scanning.model import OWN_PACK, Kept, Severity
-from steelyard.toolbox.scanning.words import LOCKS, RULES, WHY_SKIPPED
+from steelyard.toolbox.scanning.words import LOCKS, RULES, WHY_GIVEN_UP, WHY_SKIPPED
 from steelyard.web.said import N_, Said
 
 PAGE: Final = 200
@@ -63,6 +63,8 @@ class Report(NamedTuple):
     """What has no signed manifest here, and so was read."""
     lacking: tuple[str, ...]
     """Locks that the scanner's machine does not have."""
+    gave_up: str
+    """Why the host's own yara-x was not asked to the end; empty where it was, or has none."""
     packs: tuple[tuple[str, str], ...]
     """Name and licence of each pack of rules."""
     problem: str
@@ -110,9 +112,14 @@ def report_of(
         int(searched.get("skipped_count", 0)),
         tuple(map(str, compared.get("without", ())))[:_MOST_TITLES],
         tuple(LOCKS.get(str(each), str(each)) for each in searched.get("lacking", ())),
+        _gave_up(str(searched.get("gave_up", ""))),
         tuple((str(name), str(licence)) for name, licence in searched.get("packs", ())),
         str(database.get("problem", "")),
     )
+
+
+def _gave_up(why: str) -> str:
+    return WHY_GIVEN_UP.get(why, why)
 
 
 def numbers_in(numbers: Sequence[int]) -> str:
@@ -151,6 +158,7 @@ def _looked(compared: Mapping[str, Any], searched: Mapping[str, Any], database: 
             Line(Said(N_("Files in all")), searched["seen"]),
             Line(Said(N_("Not changed since the last scan")), searched["unchanged"]),
             Line(Said(N_("Read and judged by rules")), searched["read"]),
+            *_where(searched),
             Line(Said(N_("Size of what was read")), Size(searched["bytes"])),
             Line(Said(N_("Looked through for hidden programs")), searched["looked_through"]),
             Line(Said(N_("Links, not followed")), searched["links"]),
@@ -162,6 +170,17 @@ def _looked(compared: Mapping[str, Any], searched: Mapping[str, Any], database: 
             Line(Said(N_("Database looked through in")), Millis(database["took_ms"])),
         ]
     return lines
+
+
+def _where(searched: Mapping[str, Any]) -> list[Line]:
+    """How many files were judged where, for a host that has a yara-x itself."""
+    there = int(searched.get("on_host", 0))
+    if not there and not searched.get("gave_up"):
+        return []
+    return [
+        Line(Said(N_("On the host, by its own yara-x")), there),
+        Line(Said(N_("Beside the worker")), int(searched["read"]) - there),
+    ]
 
 
 def _three(compared: Mapping[str, Any]) -> str:

@@ -6,20 +6,16 @@ have is named, and the report says so. Linux; elsewhere only limits hold.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import platform
-import resource
 import signal
 import struct
 import sys
 from typing import Any, Final
 
-MEMORY: Final = 1 << 30
-"""Bytes of address space beyond what the process has when it is locked, compiled rules among it."""
-SECONDS: Final = 1800
-"""Of processor time, for one scan."""
+from steelyard.toolbox.hosted.scanner.limits import limit
+
 LOCKS: Final = ("parent", "limits", "user", "network", "calls")
 """Everything that can hold: ends with its parent; limits; a user without rights; no network; few system calls."""
 _NOBODY = 65534
@@ -56,7 +52,7 @@ def lock() -> list[str]:
             held.append("network")
     if _as_nobody(library):
         held.append("user")
-    _limit()
+    limit(0)
     held.append("limits")
     if library is not None:
         library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -86,31 +82,6 @@ def _as_nobody(library: Any) -> bool:
     except OSError:
         return False
     return True
-
-
-def _limit() -> None:
-    """No new file can be opened nor written; memory and time are bounded. Limits can only go down."""
-    wanted = {
-        resource.RLIMIT_AS: _address_space() + MEMORY,
-        resource.RLIMIT_CPU: SECONDS,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 0,
-    }
-    for which, most in wanted.items():
-        _, hard = resource.getrlimit(which)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(which, (least, least))
-
-
-def _address_space() -> int:
-    """Bytes that this process has in sight, where that can be told."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except (OSError, ValueError):
-        return 3 << 30
 
 
 def _few_calls(library: Any) -> bool:

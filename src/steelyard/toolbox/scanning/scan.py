@@ -18,6 +18,7 @@ from steelyard.toolbox.reach import HostError, Line, Reached
 from steelyard.toolbox.scanning import database, findings, judge
 from steelyard.toolbox.scanning.manifests import Releases, manifests_of
 from steelyard.toolbox.scanning.model import Entry, Finding, Judged, Kind, Layout, Manifest, Memory
+from steelyard.toolbox.scanning.on_host import OnHost
 from steelyard.toolbox.scanning.packs import all_packs, digest_of
 from steelyard.toolbox.scanning.search import Search
 from steelyard.toolbox.steps import RunContext, WorkerVerb
@@ -130,7 +131,9 @@ class _Scan:
             memory = await findings.read_memory(conn, context.site.id, digest_of(packs))
         if args.get("fresh"):
             memory.files = {name: each for name, each in memory.files.items() if each.known}
-        search = Search(reached, context.tell, seen.layout, packs, memory)
+        yara, host = args.get("yara"), context.site.host.name
+        own = OnHost(reached, context.tell, yara, packs, seen.layout, host) if yara else None
+        search = Search(reached, context.tell, seen.layout, packs, memory, own)
         await search.all(list(seen.entries.values()), lambda: remember(context, memory))
         memory.files = {name: each for name, each in memory.files.items() if name in seen.entries}
         await remember(context, memory)

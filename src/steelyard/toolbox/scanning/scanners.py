@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
 from steelyard.kit.errors import SteelyardError
+from steelyard.toolbox.hosted.scanner.looking import Pack
 from steelyard.toolbox.scanning.model import Hit, Layout
-from steelyard.toolbox.scanning.scanner import Pack
 
 PROCESSES: Final = 2
 _LONGEST: Final = 400_000_000
@@ -36,6 +36,8 @@ class Looked(NamedTuple):
     sha256: str
     hits: tuple[Hit, ...]
     problem: str
+    unread: str = ""
+    """Why it could not be read."""
 
 
 @dataclass(slots=True)
@@ -48,8 +50,7 @@ class Scanners:
     """Processes that look at batches. One that ends is started again when it is needed."""
 
     def __init__(self, packs: Sequence[Pack], layout: Layout, count: int) -> None:
-        rules = [[each.name, each.licence, each.severity, each.rules] for each in packs]
-        self._first = json.dumps({"packs": rules, "layout": layout}).encode() + b"\n"
+        self._first = json.dumps({"packs": packs, "layout": layout}).encode() + b"\n"
         self._idle: asyncio.Queue[_Running | None] = asyncio.Queue()
         for _ in range(count):
             self._idle.put_nowait(None)

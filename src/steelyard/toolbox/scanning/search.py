@@ -1,4 +1,5 @@
-"""Looking at the files that no manifest knows: what is in them goes, in batches, from the host into the scanners."""
+"""Looking at the files that no manifest knows. A host that has yara-x itself judges them where they lie; else, and for
+what it leaves, what is in them goes, in batches, from the host into the scanners beside the worker."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
-from steelyard.toolbox.hosted.scan import LARGEST, WHOLE, pack, unpack
+from steelyard.toolbox.hosted.places import WHOLE, is_read
+from steelyard.toolbox.hosted.scan import LARGEST, pack, unpack
+from steelyard.toolbox.hosted.scanner.looking import Pack
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.reach import HostError, Line, Progress, Reached, Tell
-from steelyard.toolbox.scanning.judge import is_read
 from steelyard.toolbox.scanning.model import Entry, Judged, Layout, Memory
+from steelyard.toolbox.scanning.on_host import BYTES, FILES, PROCESSES, OnHost
 from steelyard.toolbox.scanning.sandbox import LOCKS
-from steelyard.toolbox.scanning.scanner import Pack
 from steelyard.toolbox.scanning.scanners import Looked, ScannerError, Scanners, scanners
 from steelyard.toolbox.tools import scan as asking
 
@@ -25,15 +27,27 @@ _THROUGH: Final = 2000
 _KEEP_EVERY: Final = 10.0
 _MOST_SKIPPED: Final = 500
 Keep = Callable[[], Awaitable[None]]
+Look = Callable[[Sequence[Entry]], Awaitable[None]]
 
 
 class Search:
     """One search of a site. What it judges goes into `memory`."""
 
-    def __init__(self, reached: Reached, tell: Tell, layout: Layout, packs: Sequence[Pack], memory: Memory) -> None:
+    def __init__(
+        self,
+        reached: Reached,
+        tell: Tell,
+        layout: Layout,
+        packs: Sequence[Pack],
+        memory: Memory,
+        host: OnHost | None = None,
+    ) -> None:
+        """`host`: its own yara-x, where it has one."""
         self._reached, self._tell, self._layout, self._packs, self._memory = reached, tell, layout, packs, memory
+        self._host = host
         self._skipped: dict[str, str] = {}
         self._read = self._bytes = self._through = self._unchanged = self._known = self._total = 0
+        self._there: set[str] = set()
         self._locks: tuple[str, ...] = ()
         self._kept = monotonic()
 
@@ -46,9 +60,40 @@ class Search:
         self._total = len(programs) + len(holding)
         if not self._total:
             return
-        batches = batched([*programs, *holding])
+        left = await self._on_host([*programs, *holding], keep)
+        if left:
+            await self._beside_the_worker(left, keep)
+
+    async def _on_host(self, entries: Sequence[Entry], keep: Keep) -> Sequence[Entry]:
+        """Has the host's own yara-x judge them, and says what it leaves."""
+        host = self._host
+        if host is None:
+            return entries
+        self._tell(Line("info", f"{_files(len(entries))} scanned on {host.name} by its own yara-x {host.version}"))
+
+        async def look(batch: Sequence[Entry]) -> None:
+            looked = await host.look(batch)
+            self._there |= {entry.name for entry, _ in looked}
+            await self._judge(looked)
+
+        portions = batched(entries, FILES, BYTES)
+        await _together([self._take(portions, look, keep) for _ in range(PROCESSES)])
+        left = [each for each in entries if each.name not in self._there]
+        if host.gave_up:
+            self._tell(
+                Line("warning", f"the yara-x of {host.name} is not asked any more ({host.gave_up}): {host.said}")
+            )
+        return left
+
+    async def _beside_the_worker(self, entries: Sequence[Entry], keep: Keep) -> None:
+        self._tell(Line("info", f"{_files(len(entries))} scanned beside the worker"))
+        batches = batched(entries)
         async with scanners(self._packs, self._layout) as running:
-            await _together([self._take(batches, running, keep) for _ in range(running.count + 1)])
+
+            async def look(batch: Sequence[Entry]) -> None:
+                await self._look(batch, running)
+
+            await _together([self._take(batches, look, keep) for _ in range(running.count + 1)])
             self._locks = running.locks
         lacking = [each for each in LOCKS if each not in self._locks]
         if lacking:
@@ -60,6 +105,8 @@ class Search:
             "known": self._known,
             "unchanged": self._unchanged,
             "read": self._read,
+            "on_host": len(self._there),
+            "gave_up": self._host.gave_up if self._host is not None else "",
             "bytes": self._bytes,
             "looked_through": self._through,
             "skipped": [[name, why] for name, why in sorted(self._skipped.items())[:_MOST_SKIPPED]],
@@ -94,9 +141,9 @@ class Search:
             self._through += len(part)
         return found
 
-    async def _take(self, batches: Iterator[list[Entry]], running: Scanners, keep: Keep) -> None:
+    async def _take(self, batches: Iterator[list[Entry]], look: Look, keep: Keep) -> None:
         for batch in batches:
-            await self._look(batch, running)
+            await look(batch)
             self._tell(Progress(self._read, self._total, "files"))
             if monotonic() - self._kept > _KEEP_EVERY:
                 self._kept = monotonic()
@@ -114,13 +161,11 @@ class Search:
         except ScannerError:
             await self._look_closer(batch, running, again=again)
             return
-        self._read += len(batch)
-        self._bytes += sum(map(int, answer["sizes"]))
         unread = _texts(answer["unread"], set(names))
-        self._skipped |= unread
-        await self._judge(
-            [(entry, each) for entry, each in zip(batch, looked, strict=True) if entry.name not in unread]
-        )
+        told = [
+            (entry, each._replace(unread=unread.get(entry.name, ""))) for entry, each in zip(batch, looked, strict=True)
+        ]
+        await self._judge(told)
 
     async def _look_closer(self, batch: Sequence[Entry], running: Scanners, *, again: bool) -> None:
         if len(batch) > 1:
@@ -133,7 +178,11 @@ class Search:
             self._skipped[batch[0].name] = "scanner_ended"
             self._read += 1
 
-    async def _judge(self, looked: Sequence[tuple[Entry, Looked]]) -> None:
+    async def _judge(self, told: Sequence[tuple[Entry, Looked]]) -> None:
+        self._skipped |= {entry.name: each.unread for entry, each in told if each.unread}
+        looked = [(entry, each) for entry, each in told if not each.unread]
+        self._read += len(told)
+        self._bytes += sum(min(entry.size, WHOLE) for entry, _ in looked)
         cut = [entry for entry, _ in looked if entry.size >= WHOLE]
         self._skipped |= {each.name: "cut" for each in cut}
         digests: dict[str, Any] = {}
@@ -149,13 +198,13 @@ class Search:
             self._memory.files[entry.name] = Judged(entry.identity, digest, False, each.hits)
 
 
-def batched(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def batched(entries: Iterable[Entry], files: int = _FILES, most: int = _BYTES) -> Iterator[list[Entry]]:
     """Batches of bounded number and size, in the order of `entries`; each entry once."""
     batch: list[Entry] = []
     size = 0
     for each in entries:
         takes = min(each.size, WHOLE)
-        if batch and (len(batch) >= _FILES or size + takes > _BYTES):
+        if batch and (len(batch) >= files or size + takes > most):
             yield batch
             batch, size = [], 0
         batch.append(each)
@@ -175,6 +224,10 @@ async def _together(all: Sequence[Awaitable[None]]) -> None:
         for each in tasks:
             with suppress(asyncio.CancelledError, Exception):
                 await each
+
+
+def _files(count: int) -> str:
+    return "1 unknown file is" if count == 1 else f"{count:,} unknown files are"
 
 
 def _texts(said: Json, names: Iterable[str]) -> dict[str, str]:

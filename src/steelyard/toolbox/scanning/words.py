@@ -92,6 +92,14 @@ WHY_SKIPPED: Final[Mapping[str, Message]] = {
 }
 """Why a file was not looked at, or not whole, by code."""
 
+WHY_GIVEN_UP: Final[Mapping[str, Message]] = {
+    "fell": N_("The host’s own yara-x ended before it was done: the rest was judged beside the worker."),
+    "failed": N_("The host’s own yara-x could not be asked: the rest was judged beside the worker."),
+    "timed_out": N_("The host’s own yara-x took too long: the rest was judged beside the worker."),
+    "bad_output": N_("The host’s own yara-x answered nonsense: the rest was judged beside the worker."),
+}
+"""Why a host's own yara-x was not asked to the end, by code."""
+
 LOCKS: Final[Mapping[str, Message]] = {
     "parent": N_("ends when the worker ends"),
     "limits": N_("bounded memory and time"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from steelyard.toolbox.hosted.spelling import spelled
@@ -9,6 +10,7 @@ from steelyard.toolbox.model import Action, By, Json, Site
 from steelyard.toolbox.scanning.model import Layout
 
 _SLOW = 600.0
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
 def layout_of(site: Site, wordpress: Mapping[str, Json]) -> Layout:
@@ -49,6 +51,27 @@ def read(names: Sequence[str]) -> Action:
     return Action("scan.read", {"names": list(names)}, By.SITE, 120.0)
 
 
+def yara_ready(site: Site) -> Action:
+    """Whether the host has a yara-x of its own: where its hint says, or in the Python that it has."""
+    return Action("yara.ready", {"python": _python(site)}, By.SITE, 30.0)
+
+
+def yara_of(site: Site, answer: Mapping[str, Json]) -> Mapping[str, Json]:
+    """{python, version} of a host's own yara-x, from what `yara.ready` answered; empty where it has none."""
+    version = str(answer.get("version", ""))
+    return {"python": _python(site), "version": version} if _VERSION.fullmatch(version) else {}
+
+
+def yara_look(python: str, packs: str, layout: Layout, names: str) -> Action:
+    """The host's own yara-x judges files; `packs` and `names` are packed."""
+    args: dict[str, Json] = {"python": python, "packs": packs, "layout": list(layout), "names": names}
+    return Action("yara.look", args, By.SITE, 330.0)
+
+
+def _python(site: Site) -> str:
+    return str(site.hints.get("yara", "")) or "/usr/bin/python3"
+
+
 def holding(names: str) -> Action:
     """Which of these files hold PHP; `names` is packed."""
     return Action("scan.holding", {"names": names}, By.SITE, _SLOW)
@@ -64,9 +87,13 @@ def compare(layout: Layout, wordpress: Mapping[str, Json], *, core_only: bool = 
     return Action("scan.compare", args | ({"core_only": True} if core_only else {}), By.WORKER, _SLOW)
 
 
-def search(layout: Layout, *, fresh: bool = False) -> Action:
-    """The worker has what no manifest knows judged by rules; `fresh`: also what did not change since the last scan."""
-    return Action("scan.search", {"layout": list(layout), "fresh": fresh}, By.WORKER, 3600.0)
+def search(layout: Layout, *, fresh: bool = False, yara: Mapping[str, Json] | None = None) -> Action:
+    """The worker has what no manifest knows judged by rules; `fresh`: also what did not change since the last scan.
+
+    `yara`: {python, version} of the host's own, which is asked first.
+    """
+    args: dict[str, Json] = {"layout": list(layout), "fresh": fresh}
+    return Action("scan.search", args | ({"yara": dict(yara)} if yara else {}), By.WORKER, 3600.0)
 
 
 def database(wordpress: Mapping[str, Json], php: str = "") -> Action:

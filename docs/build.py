@@ -120,6 +120,11 @@ IN_DATA = (
     ("`state`, `ms`", "`run.ended`", "the state it ended in, and milliseconds it took"),
     ("`of`, `by`", "`run.undo_asked`, `run.undone`", "the run that is to be put back; the run that did so"),
     ("`rules`, `digest`, `approval`, `days`", "`toolbox.rules_changed`", "how many, their digest, and what was chosen"),
+    (
+        "`digest`, `rules`",
+        "`toolbox.pack_*`, `toolbox.slot_added`",
+        "the SHA-256 of the pack or of the slot's archive; how many rules the pack has",
+    ),
     ("`decision`, `reason`", "the other `decision.*`", "which decision it was, and a code that says why"),
     ("`site`, `host`, `key`", "`site.*`, `host.*`", "the number of a site, of a host, of a key for hosts"),
     ("`late`", "all that come from Intercom", "true where something newer was known: nothing changed"),

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
+from steelyard.kit.ids import WorkspaceId
 from steelyard.operations import scan_rules
 from steelyard.store.database import Database
 from steelyard.toolbox.scanning.model import Severity
@@ -33,6 +35,23 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yar"
     path.write_text(RULES)
     return path
+
+
+async def test_who_loads_and_removes_rules_is_told_in_every_workspace(
+    database: Database, settings: Settings, file: Path, make_workspace: Callable[..., Awaitable[WorkspaceId]]
+) -> None:
+    both = [await make_workspace("app1"), await make_workspace("app2")]
+    kept = await scan_rules.load(settings, file, "theirs", "MIT", "", S)
+    await scan_rules.remove(settings, "theirs")
+    with pytest.raises(ConfigError):
+        await scan_rules.remove(settings, "theirs")
+    for workspace in both:
+        async with database.transaction(workspace) as conn:
+            rows = await (await conn.execute("SELECT kind, data, person FROM ledger ORDER BY position")).fetchall()
+        assert rows == [
+            ("toolbox.pack_loaded", {"rules": 2, "digest": kept.pack.sha256}, None),
+            ("toolbox.pack_removed", {"digest": kept.pack.sha256}, None),
+        ]
 
 
 def rewrite(file: Path) -> None:

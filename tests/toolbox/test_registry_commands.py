@@ -271,6 +271,10 @@ async def test_secrets_of_hosts_are_sealed_for_workers_and_outlive_a_rotation(gr
         await hosts.drop_secret(ground.settings, None, "web1", "redis_password")
     with pytest.raises(RegistryError, match="cannot name a secret"):
         await hosts.keep_secret(ground.settings, None, "web1", "Redis password", "x")
+    async with ground.database.transaction(ground.workspace) as conn:
+        told = "SELECT kind, data FROM ledger WHERE kind LIKE 'host.secret%' ORDER BY position"
+        facts = await (await conn.execute(told)).fetchall()
+    assert facts == [(kind, {"host": row.host.id}) for kind in ("host.secret_kept", "host.secret_removed")]
 
 
 async def test_sites_are_found_added_and_looked_at(ground: Ground, wordpress: Site) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, SlotError
+from steelyard.operations.cell import record_everywhere
 from steelyard.operations.database import opened
 from steelyard.toolbox import slots_archive, slots_template
 from steelyard.toolbox.slots import KINDS, Slot, manifest, read_slots, read_trusted, sign, trusted, write_slot
@@ -88,6 +89,7 @@ async def add(
             await asyncio.to_thread(_place, settings.slots, made, slot)
     async with opened(settings, "core") as database, database.cell() as conn:
         await write_slot(conn, slot)
+        await record_everywhere(conn, "toolbox.slot_added", digest=slot.archive)
     return _listed(settings, slot)
 
 

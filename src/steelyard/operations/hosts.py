@@ -17,7 +17,7 @@ from steelyard.toolbox import fields
 from steelyard.toolbox.access import Keyring
 from steelyard.toolbox.changes import host_as_new
 from steelyard.toolbox.fields import Unfit
-from steelyard.toolbox.host_secrets import host_secret_names, remove_host_secret, write_host_secret
+from steelyard.toolbox.host_secrets import host_secret_names
 from steelyard.toolbox.keys import Certified, SshKey, fingerprint, key_named, list_keys
 from steelyard.toolbox.looking import Checked, unheard
 from steelyard.toolbox.model import Action, By, Host, HostId, Token
@@ -275,15 +275,15 @@ async def keep_secret(settings: Settings, wanted: str | None, host: str, name: s
     """Keeps what a service of a host asks for, sealed for workers. Raises RegistryError, KeyFileError."""
     async with room(settings, wanted, "host secret") as here:
         row = await here.host(host)
-        async with here.database.transaction(here.workspace) as conn:
-            await write_host_secret(conn, here.workspace, row.host.id, name, value, here.keys, here.by.now)
+        await here.changes.keep_secret(here.by, row.host.id, name, value, here.keys)
 
 
 async def drop_secret(settings: Settings, wanted: str | None, host: str, name: str) -> None:
     """Erases such a secret. Raises ConfigError where it is not there."""
     async with room(settings, wanted, "host secret") as here:
         row = await here.host(host)
+        if await here.changes.drop_secret(here.by, row.host.id, name):
+            return
         async with here.database.transaction(here.workspace) as conn:
-            if not await remove_host_secret(conn, row.host.id, name):
-                known = ", ".join(await host_secret_names(conn, row.host.id)) or "none"
-                raise ConfigError(f"{host} has no secret of that name: it has {known}")
+            known = ", ".join(await host_secret_names(conn, row.host.id)) or "none"
+        raise ConfigError(f"{host} has no secret of that name: it has {known}")

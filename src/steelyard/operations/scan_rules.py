@@ -10,6 +10,7 @@ from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError
 from steelyard.kit.instants import moment
 from steelyard.main import ground
+from steelyard.operations.cell import record_everywhere
 from steelyard.operations.checking import shown
 from steelyard.operations.database import opened
 from steelyard.toolbox.scanning.model import OWN_AUTHOR, OWN_LICENCE, OWN_PACK, Severity
@@ -69,6 +70,7 @@ async def load(settings: Settings, path: Path, name: str, licence: str, sha256: 
     pack = Loaded(name, licence.strip(), severity.value, found.sha256, content.decode(), at)
     async with opened(settings, "rules") as database, database.cell() as conn:
         replaced = await keep_pack(conn, pack)
+        await record_everywhere(conn, "toolbox.pack_loaded", rules=found.rules, digest=found.sha256)
     return Kept(_listed(pack, found.rules), replaced, found.warnings)
 
 
@@ -85,8 +87,10 @@ async def listed(settings: Settings) -> list[Listed]:
 async def remove(settings: Settings, name: str) -> None:
     """Takes a pack out. Raises ConfigError where there is none of this name."""
     async with opened(settings, "rules") as database, database.cell() as conn:
+        known = {each.name: each for each in await read_packs(conn)}
         gone = await remove_pack(conn, name)
-        known = [each.name for each in await read_packs(conn)]
+        if gone:
+            await record_everywhere(conn, "toolbox.pack_removed", digest=known[name].sha256)
     if not gone:
         why = "it ships with Steelyard and stays" if name == OWN_PACK else f"there are {', '.join(known) or 'none'}"
         raise ConfigError(f"no pack {shown(name)} was loaded: {why}")

@@ -15,6 +15,7 @@ from steelyard.people.record import act
 from steelyard.store.database import Connection, Database
 from steelyard.store.keys import Keys
 from steelyard.store.ledger import Ledger
+from steelyard.toolbox.host_secrets import remove_host_secret, write_host_secret
 from steelyard.toolbox.imports import Imported
 from steelyard.toolbox.keys import Certified, SshKey, certify, key_named, list_keys, make_key, revoke
 from steelyard.toolbox.model import HostId, SiteId
@@ -42,6 +43,8 @@ KINDS: Final = {
     "host.key_made": "A key was made with which workers sign in on hosts.",
     "host.key_certified": "A certificate was given to such a key.",
     "host.key_revoked": "Such a key was revoked, and its private half erased.",
+    "host.secret_kept": "What a service of a host asks for was sealed for workers.",
+    "host.secret_removed": "Such a secret was erased.",
 }
 """What each fact of the registry says."""
 
@@ -198,6 +201,19 @@ class Changes:
                 chosen = [await key_named(conn, name) for name in names]
             gone = [key for key in chosen if await revoke(conn, key.key, by.now)]
             await self._told(conn, by, [by.fact("host.key_revoked", key=key.key) for key in gone])
+            return gone
+
+    async def keep_secret(self, by: By, host: HostId, name: str, value: str, keys: Keys) -> None:
+        """Keeps what a service of a host asks for, sealed. `keys`: the worker's. Raises KeyFileError."""
+        async with self._database.transaction(by.workspace) as conn:
+            await write_host_secret(conn, by.workspace, host, name, value, keys, by.now)
+            await self._told(conn, by, [by.fact("host.secret_kept", host=host)])
+
+    async def drop_secret(self, by: By, host: HostId, name: str) -> bool:
+        """Erases such a secret; whether it was there."""
+        async with self._database.transaction(by.workspace) as conn:
+            gone = await remove_host_secret(conn, host, name)
+            await self._told(conn, by, [by.fact("host.secret_removed", host=host)] if gone else [])
             return gone
 
     async def _told(self, conn: Connection, by: By, facts: Sequence[Fact]) -> None:

@@ -19,5 +19,7 @@ TELLING: Final = Telling(
         "host.key_made": N_("Key for hosts made"),
         "host.key_certified": N_("Key for hosts certified"),
         "host.key_revoked": N_("Key for hosts revoked"),
+        "host.secret_kept": N_("Secret of a host kept"),
+        "host.secret_removed": N_("Secret of a host erased"),
     },
 )

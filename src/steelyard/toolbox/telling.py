@@ -19,6 +19,9 @@ KINDS: Final = {
     "run.undone": "What a run did was put back by another.",
     "run.erased": "What a run had moved aside was removed: it can no longer be undone.",
     "toolbox.rules_changed": "Who may run what, approval, or how long trash is kept was changed.",
+    "toolbox.pack_loaded": "A pack of rules for scans was loaded, for all workspaces of the cell.",
+    "toolbox.pack_removed": "Such a pack was taken out.",
+    "toolbox.slot_added": "A slot was added, for all workspaces of the cell: what resets install, and scans trust.",
 }
 """What each kind says, for the reference."""
 
@@ -36,5 +39,8 @@ TELLING: Final = Telling(
         "run.undone": N_("Run undone"),
         "run.erased": N_("Run’s trash removed"),
         "toolbox.rules_changed": N_("Rules of runs changed"),
+        "toolbox.pack_loaded": N_("Rules for scans loaded"),
+        "toolbox.pack_removed": N_("Rules for scans removed"),
+        "toolbox.slot_added": N_("Slot added"),
     },
 )

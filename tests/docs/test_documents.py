@@ -5,9 +5,11 @@ import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 from steelyard.cli import whole
 
@@ -54,9 +56,15 @@ def commands_in(example: str) -> Iterator[list[str]]:
             yield words
 
 
+@cache
+def everything() -> TyperGroup:
+    """Made once: describing every command takes a while."""
+    return whole()
+
+
 def unknown_to_steelyard(words: list[str]) -> list[str]:
     """What of a `steelyard` command line its parser does not know."""
-    command = whole()
+    command = everything()
     for place, word in enumerate(words, 1):
         children = getattr(command, "commands", None)
         if children is None:

@@ -91,6 +91,8 @@ def test_lists(seed: int) -> None:
         "pressing": some(Pressing, random)._replace(acts=acts),
         "count_typed": seed % 2 == 0,
         "ended_runs": 1,
+        "ready": seed % 3,
+        "moving": seed % 2 == 1,
         "refusal": a_refusal(random),
         "given": {"typed": HOSTILE},
     }

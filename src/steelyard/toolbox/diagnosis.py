@@ -46,6 +46,7 @@ SENTENCES: Final[Mapping[str, Message]] = {
     "autoload": N_("%(size)s"),
     "autoload_large": N_("%(size)s, with each page: look which plugin stores so much."),
     "plugins": N_("%(count)s active: %(names)s"),
+    "no_plugins": N_("None is active."),
     "log_quiet": N_("%(path)s, %(size)s: no errors at its end"),
     "log_errors": N_("%(path)s, %(size)s: %(count)s errors and warnings at its end"),
     "log_fatal": N_("%(path)s, %(size)s: %(count)s fatal errors at its end, the last one: %(last)s"),
@@ -106,6 +107,7 @@ def _told(line: Json) -> Told | None:
             given = cast("Mapping[str, Json]", line["value"])
         case _:
             return None
+    says = "no_plugins" if says == "plugins" and not given.get("names") else says
     if what not in LABELS or state not in STATES or says not in SENTENCES:
         return None
     try:

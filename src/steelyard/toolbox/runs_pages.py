@@ -27,7 +27,7 @@ from steelyard.toolbox.runs_api import status_of
 from steelyard.toolbox.runs_read import RUNS, RUNS_CHANNEL, read_batch, read_lines, read_run, read_runs
 from steelyard.toolbox.runs_seen import LineSeen, RunSeen, seen_by
 from steelyard.toolbox.shelf import title_of
-from steelyard.toolbox.states import ENDED, STATE_WORDS
+from steelyard.toolbox.states import AT_WORK, ENDED, STATE_WORDS, State
 from steelyard.web.console import Clock
 from steelyard.web.data import answer_table, data_routes, wants_rows
 from steelyard.web.frames import Parts
@@ -164,6 +164,8 @@ class RunsPages:
             role_words=ROLES,
             pressing=pressing_batch(seen, who, rules, two=safety.approve_destroys),
             ended_runs=seen.count(ENDED),
+            ready=seen.count({State.PLANNED}),
+            moving=seen.count(AT_WORK | {State.PLANNING}) > 0,
             count_typed=any(each.risk is Risk.DESTROYS for each in seen.runs),
             who=names.get(seen.person, "") if seen.person is not None else "",
             title=self._title(seen.runbook, language_of(request)),

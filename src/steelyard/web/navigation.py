@@ -27,6 +27,7 @@ NAVIGATION = (
     Entry("/desk", N_("Desk"), "desk.see", "g d", "work"),
     Entry("/conversations", N_("Conversations"), "desk.see", "g c", "work"),
     Entry("/decisions", N_("Decisions"), "desk.see", "g e", "work"),
+    Entry("/runbooks", N_("Runbooks"), "toolbox.see", "g r", "work", ("/runs", "/batches")),
     Entry("/handbook", N_("Handbook"), "toolbox.see", "g k", "work"),
     Entry("/sites", N_("Sites"), "toolbox.see", "g t", "work", ("/hosts",)),
     Entry("/switch", N_("Switch"), "desk.see", "g w", "keep", ("/shadow",)),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from reaching import there_over
 
-from steelyard.toolbox.hosted.here import Failed, Here
+from steelyard.demo.hosting import Hosting
+from steelyard.toolbox.hosted.here import Failed, Here, Place
 from steelyard.toolbox.hosted.script import run
+from steelyard.toolbox.hosted.there import Command, There
 from steelyard.toolbox.hosted.verbs import do
 
 MakeHere = Callable[..., Here]
@@ -37,6 +40,38 @@ def test_it_gets_what_was_chosen_and_nothing_of_it_is_a_command(here: MakeHere, 
     answer = do(here(), "script.run", asked("run", content, tmp_path, "$(touch hacked); 'x", STEELYARD_DAYS="`id`"))
     assert answer == {"status": 0, "out": f"`id`|$(touch hacked); 'x|{tmp_path}\n"}
     assert not (tmp_path / "hacked").exists()
+
+
+@pytest.fixture
+def there(hosting: Hosting) -> Iterator[There]:
+    """A host without Python."""
+    folder = hosting.folder / "scripts"
+    hosting.owner.make_folder(folder, 0o755)
+    with there_over(hosting, Place("tester", str(folder), str(folder / "base"), "0a1b2c3d", {}), lambda _: None) as one:
+        yield one
+
+
+def test_where_commands_tell_it_no_other_account_sees_what_was_chosen(there: There) -> None:
+    seen: list[Command] = []
+    command = there._command
+    there._command = lambda wanted: seen.append(wanted) or command(wanted)
+    content = b'#!/bin/sh\nprintf "%s|%s\\n" "$STEELYARD_KEY" "$1"; ls "$(dirname "$0")/.."\n'
+    answer = do(there, "script.run", asked("run", content, Path("/"), "one", STEELYARD_KEY="it's $(id) \n `x`"))
+    assert answer["out"].startswith("it's $(id) \n `x`|one\n")
+    assert "environment" not in answer["out"].split()
+    assert not [each for each in seen if "$(id)" in str((each.argv, each.env))]
+    for path in (there.work, f"{there.work}/script", f"{there.work}/script/run", f"{there.work}/run.out"):
+        found = there.stat(path)
+        assert found is not None
+        assert found.mode & 0o077 == 0
+
+
+def test_of_its_files_and_its_output_no_other_account_reads_any(here: MakeHere, tmp_path: Path) -> None:
+    one = here()
+    run(one, asked("run", b"#!/bin/sh\necho told\n", tmp_path))
+    found = [(path, path.stat().st_mode & 0o077) for path in (Path(one.work), *Path(one.work).rglob("*"))]
+    assert len(found) == 4
+    assert [each for each in found if each[1]] == []
 
 
 def test_any_language_by_its_first_line(here: MakeHere, tmp_path: Path) -> None:

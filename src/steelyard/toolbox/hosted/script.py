@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 from steelyard.toolbox.hosted.here import Failed, Here, Ran
@@ -18,6 +19,8 @@ _PORTION = 65_536
 _MOST = 20_000_000
 _KEPT = 4000
 """Characters of the end of what it printed that are its answer."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_READ = '. "$0" && rm -f -- "$0" && exec "$@"'
 _SHEBANG = re.compile(rb"#!\s*(/\S+)(?:[ \t]+(\S[^\n]*?))?\s*(?:\n|$)")
 
 
@@ -31,7 +34,8 @@ def run(here: Here, args: dict[str, Any]) -> Any:
     for name, content in args["files"].items():
         here.write(f"{folder}/{_plain(name)}", base64.b64decode(content), 0o700)
     argv = [*_command(f"{folder}/{args['program']}", base64.b64decode(args["files"][args["program"]])), *args["argv"]]
-    ran, tail = _told(here, argv, args["env"], args["cwd"], f"{here.work}/{args['program']}.out")
+    argv, env = _unseen(here, argv, args["env"])
+    ran, tail = _told(here, argv, env, args["cwd"], f"{here.work}/{args['program']}.out")
     for line in ran.err.decode("utf-8", "replace").splitlines()[-200:]:
         here.tell("warning", line)
     if ran.status != 0 and not args["any_status"]:
@@ -56,6 +60,19 @@ def _command(path: str, content: bytes) -> list[str]:
     if named is None:
         return [path]
     return [os.fsdecode(each) for each in named.groups() if each] + [path]
+
+
+def _unseen(here: Here, argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """A host without Python is told an environment by words that all its accounts may see: there, a file tells it."""
+    if here.near:
+        return argv, env
+    for name in env:
+        if not _NAME.match(name):
+            raise Failed("failed", f"{name[:80]!r} is no name of a variable")
+    path = here.work + "/environment"
+    lines = "".join(f"export {name}={quote(value)}\n" for name, value in env.items())
+    here.write(path, lines.encode("utf-8", "surrogateescape"), 0o600)
+    return ["/bin/sh", "-c", _READ, path, *argv], {}
 
 
 def _told(here: Here, argv: list[str], env: dict[str, str], cwd: str, out: str) -> tuple[Ran, str]:

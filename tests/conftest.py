@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -16,8 +17,8 @@ from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from steelyard.kit.ids import CellId, WorkspaceId, workspace_id
-from steelyard.routing.connections import Link, write_link
+from desk_seed import connected
+from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP, OWNER, Embedded
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file
@@ -108,10 +109,11 @@ def server(quick_folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def database_name(server: Server) -> Iterator[str]:
-    """A migrated, empty database for this test alone."""
+def database_name(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database for this test alone: empty, or as it is in `seeded` where the test asks for that too."""
+    original = request.getfixturevalue("seeded").name if "seeded" in request.fixturenames else "ground"
     name = f"test_{next(server.numbers)}"
-    server.copy("ground", name)
+    server.copy(original, name)
     yield name
     server.drop(name)
 
@@ -157,22 +159,4 @@ def unseal(keys: Path) -> Callable[[str, str], str]:
 def make_workspace(database: Database, keys: Path) -> MakeWorkspace:
     """Makes a workspace with its connection to an Intercom at `api_url`, and returns its id."""
 
-    async def make(
-        app_id: str = "a86dr8yl",
-        cell: str = "eu1",
-        *,
-        region: str = "eu",
-        api_url: str = "http://127.0.0.1:9",
-        client_secret: str = "sesame",
-        access_token: str = "token",
-        actor: int = 1,
-        package_code: str | None = None,
-    ) -> WorkspaceId:
-        workspace = workspace_id(CellId(cell), app_id)
-        async with database.transaction(workspace) as conn:
-            await conn.execute("INSERT INTO workspace (workspace) VALUES (%s)", [workspace])
-            link = Link(app_id, "Test", region, api_url, actor, client_secret, access_token, package_code)
-            await write_link(conn, workspace, link, Keys(key_file(keys, WEB)), Keys(key_file(keys, WORKER)))
-        return workspace
-
-    return make
+    return partial(connected, database, keys)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from steelyard.kit.ids import ConversationId, EngineerId, Position, TeamId, WorkspaceId
+from steelyard.kit.ids import CellId, ConversationId, EngineerId, Position, TeamId, WorkspaceId, workspace_id
 from steelyard.kit.instants import Micros, micros
 from steelyard.routing import store
+from steelyard.routing.connections import Link, write_link
 from steelyard.routing.decide import decide
 from steelyard.routing.decisions import fold_decisions
 from steelyard.routing.model import Conversation, Order, Phase, Team, Text
@@ -18,12 +23,36 @@ from steelyard.routing.router import scale
 from steelyard.routing.seen import Seen, SeenConversation, SeenEngineer, SeenTeam, Settled
 from steelyard.routing.state import State
 from steelyard.store.database import Database
+from steelyard.store.embedded import APP
+from steelyard.store.keys import WEB, WORKER, Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 
 NOW = datetime(2026, 11, 22, 15, 42, 8, tzinfo=UTC)
 POLICY = resources.files("steelyard.routing").joinpath("policy.toml").read_text("utf-8")
 SCALE = scale(parse(POLICY))
 DNS = ("Nameservers", "Hello, since we changed nameservers yesterday the MX record is missing. Could you look?")
+
+
+async def connected(
+    database: Database,
+    keys: Path,
+    app_id: str = "a86dr8yl",
+    cell: str = "eu1",
+    *,
+    region: str = "eu",
+    api_url: str = "http://127.0.0.1:9",
+    client_secret: str = "sesame",
+    access_token: str = "token",
+    actor: int = 1,
+    package_code: str | None = None,
+) -> WorkspaceId:
+    """A workspace with its connection to an Intercom at `api_url`."""
+    workspace = workspace_id(CellId(cell), app_id)
+    async with database.transaction(workspace) as conn:
+        await conn.execute("INSERT INTO workspace (workspace) VALUES (%s)", [workspace])
+        link = Link(app_id, "Test", region, api_url, actor, client_secret, access_token, package_code)
+        await write_link(conn, workspace, link, Keys(key_file(keys, WEB)), Keys(key_file(keys, WORKER)))
+    return workspace
 
 
 @dataclass
@@ -37,6 +66,13 @@ class Desk:
     known: dict[int, Conversation] = field(default_factory=dict)
     decided: list[tuple[Position, int]] = field(default_factory=list)
     decided_at: dict[Position, Micros] = field(default_factory=dict)
+
+    def copied(self, database: Database) -> Desk:
+        """The same in `database`, which is a copy of this one's."""
+        known, decided, decided_at = dict(self.known), list(self.decided), dict(self.decided_at)
+        return replace(
+            self, database=database, state=self.state.fork(), known=known, decided=decided, decided_at=decided_at
+        )
 
     async def adopt(self, text: str = POLICY) -> None:
         async with self.database.transaction(self.workspace) as conn:
@@ -90,6 +126,24 @@ class Desk:
 
     def order(self) -> Order:
         return Order(self.second, 0, self.second, "test")
+
+
+class Seeded(NamedTuple):
+    """A database of which tests get copies, and the desk in it: see `database_name`."""
+
+    name: str
+    desk: Desk
+
+
+def seed(server: Any, keys: Path, name: str, fill: Callable[[Database, WorkspaceId], Awaitable[Desk]]) -> Seeded:
+    """Writes a desk into a database of that name, once for all tests that begin with it."""
+
+    async def write() -> Desk:
+        async with Database.open(server.url(APP, name)) as database:
+            return await fill(database, await connected(database, keys))
+
+    server.copy("ground", name)
+    return Seeded(name, asyncio.run(write()))
 
 
 PEOPLE = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from desk_seed import NOW, Desk, busy_desk
-from signing_in import Clock, MakeClient, MakeWorkspace, browsers
+from desk_seed import NOW, Desk, Seeded, busy_desk, seed
+from signing_in import Clock, MakeClient, browsers
 from steelyard.main.ground import ROOMS, ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Role
@@ -48,9 +49,14 @@ def client(make_client: MakeClient) -> httpx.AsyncClient:
     return make_client()
 
 
+@pytest.fixture(scope="session")
+def seeded(server: Any, keys: Path) -> Seeded:
+    return seed(server, keys, "desk", busy_desk)
+
+
 @pytest.fixture
-async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
-    return await busy_desk(database, await make_workspace())
+def desk(database: Database, seeded: Seeded) -> Desk:
+    return seeded.desk.copied(database)
 
 
 @pytest.fixture

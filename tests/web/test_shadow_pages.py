@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from desk_seed import Desk, busy_desk
+from desk_seed import Desk, Seeded, busy_desk, seed
 from shadow_seed import FRENCH, SECURITY, SUPPORT, give, shadow_desk, switch
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.routing.model import NO_TEAM, Switch
@@ -18,9 +20,9 @@ from steelyard.store.database import Database
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
 
-@pytest.fixture
-async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
-    return await shadow_desk(database, await make_workspace())
+@pytest.fixture(scope="module")
+def seeded(server: Any, keys: Path) -> Seeded:
+    return seed(server, keys, "shadow", shadow_desk)
 
 
 async def press(client: httpx.AsyncClient, change: str, **headers: str) -> httpx.Response:

@@ -63,13 +63,16 @@ class Later(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Hands over to the command itself, with its parameters."""
-        return loaded(str(self.name)).make_context(info_name, args, parent, **extra)
+        [command] = loaded(str(self.name))
+        return command.make_context(info_name, args, parent, **extra)
 
 
-def loaded(name: str) -> Any:
-    """The command itself, of which the module is imported now."""
-    import_module(f"steelyard.cli.{COMMANDS[name][0]}")
-    return typer.main.get_group(app).commands[name]
+def loaded(*names: str) -> list[Any]:
+    """The commands themselves, of which the modules are imported now."""
+    for name in names:
+        import_module(f"steelyard.cli.{COMMANDS[name][0]}")
+    known = typer.main.get_group(app).commands
+    return [known[name] for name in names]
 
 
 def command_line() -> TyperGroup:
@@ -82,7 +85,7 @@ def command_line() -> TyperGroup:
 def whole() -> TyperGroup:
     """The command line with every command imported, for who describes them all."""
     group = typer.main.get_group(app)
-    group.commands = {name: loaded(name) for name in COMMANDS}
+    group.commands = dict(zip(COMMANDS, loaded(*COMMANDS), strict=True))
     return group
 
 

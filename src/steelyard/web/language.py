@@ -4,6 +4,7 @@ import io
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -39,8 +40,9 @@ def catalog_path(language: str) -> Path:
     return LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
+@cache
 def messages(language: str) -> NullTranslations:
-    """The messages of `language`, read from their .po: compiled files would be a second truth."""
+    """The messages of `language`, read once, from their .po: compiled files would be a second truth."""
     compiled = io.BytesIO()
     with catalog_path(language).open("rb") as source:
         write_mo(compiled, read_po(source, locale=language))

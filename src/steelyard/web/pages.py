@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from steelyard.web import charts
+from steelyard.web.compiled import COMPILED
 from steelyard.web.language import LANGUAGES, ZONE, Writer, age, messages, negotiate, term, zone_name
 from steelyard.web.navigation import NAVIGATION
 from steelyard.web.place import Place
@@ -158,6 +159,7 @@ def _environment(loader: PrefixLoader, language: str, said: NullTranslations, st
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=COMPILED,
     )
     environment.policies["ext.i18n.trimmed"] = True
     untyped: Any = environment

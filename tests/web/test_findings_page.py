@@ -120,6 +120,19 @@ async def test_the_same_is_said_in_french(office: Office) -> None:
     assert "Malveillant" in page
 
 
+async def test_the_page_says_where_files_were_judged_and_why_not_on_the_host(office: Office) -> None:
+    assert "by its own yara-x" not in unescape(await office.text())
+    async with office.database.transaction(office.workspace) as conn:
+        await conn.execute(
+            "UPDATE run SET report = jsonb_set(report, '{searched}', report->'searched' || %s::jsonb)",
+            ['{"on_host": 7, "gave_up": "fell"}'],
+        )
+    page = " ".join(unescape(await office.text()).split())
+    assert "<dt>On the host, by its own yara-x</dt><dd>7</dd>" in page
+    assert "<dt>Beside the worker</dt><dd>5</dd>" in page
+    assert "ended before it was done: the rest was judged beside the worker" in page
+
+
 async def test_the_page_is_also_data(office: Office) -> None:
     data = json.loads(await office.text(".json"))
     assert (data["site"], data["report"]["findings"]) == ("shop.example", {"malicious": 1, "suspicious": 1, "odd": 1})

@@ -252,6 +252,17 @@ def test_a_zip_that_lies_about_its_length_is_not_believed() -> None:
     assert len(found.text) <= 1000
 
 
+@pytest.mark.parametrize(("limits", "told"), [(Limits(files=5), "more than 5 pages"), (Limits(bytes=500), "hold more")])
+def test_of_a_zip_that_holds_too_much_nothing_is_unpacked(limits: Limits, told: str) -> None:
+    files: dict[str, str | bytes] = {f"{number}.md": bytes([48 + number]) * 100 for number in range(6)}
+    before, name, after = zipped(files).partition(b"0.md")
+    broken = before + name + b"\xff\xff" + after[2:]  # who unpacks the first of them is told that it is no zip
+    with pytest.raises(ConfigError, match="no zip"):
+        read_zip(broken)
+    with pytest.raises(ConfigError, match=told):
+        read_zip(broken, limits)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip", b"PK\x05\x06" + b"\0" * 17])
 def test_what_is_no_zip_is_refused(content: bytes) -> None:
     with pytest.raises(ConfigError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -19,6 +21,7 @@ MOST_FILES: Final = 5_000
 MOST_BYTES: Final = 50_000_000
 """Of all pages together."""
 _MOST_ENTRIES: Final = 100_000
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 class Limits(NamedTuple):
@@ -46,7 +49,7 @@ def read_zip(content: bytes, limits: Limits = Limits()) -> list[Source]:  # noqa
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _bounded(_in_zip(archive, limits), limits)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except (*_BROKEN, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
         raise ConfigError(
             f"this is no zip that can be read: {error}. Pack the folder again, without a password"
         ) from None
@@ -57,19 +60,24 @@ Entry = tuple[str, int, Callable[[], bytes]]
 
 
 def _bounded(entries: Iterator[Entry], limits: Limits) -> list[Source]:
+    """The pages among the entries. What is too much is refused before any is read, and again where sizes were lies."""
+    pages = [each for each in entries if each[0].lower().endswith(ENDINGS)]
+    if len(pages) > limits.files:
+        raise ConfigError(f"there are more than {limits.files} pages: import one part of them after the other")
+    _within(sum(size for _, size, _ in pages if size <= limits.file), limits)
     found: list[Source] = []
     total = 0
-    for path, size, read in entries:
-        if not path.lower().endswith(ENDINGS):
-            continue
-        if len(found) == limits.files:
-            raise ConfigError(f"there are more than {limits.files} pages: import one part of them after the other")
+    for path, size, read in pages:
         text, refused = _read(path, size, read, limits)
         total += len(text)
-        if total > limits.bytes:
-            raise ConfigError(f"the pages hold more than {limits.bytes} characters: import them in parts")
+        _within(total, limits)
         found.append(Source(path, text, refused))
     return sorted(found)
+
+
+def _within(total: int, limits: Limits) -> None:
+    if total > limits.bytes:
+        raise ConfigError(f"the pages hold more than {limits.bytes} characters: import them in parts")
 
 
 def _read(path: str, size: int, read: Callable[[], bytes], limits: Limits) -> tuple[str, str]:

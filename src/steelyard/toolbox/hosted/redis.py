@@ -18,6 +18,9 @@ from steelyard.toolbox.hosted.site_php import said
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,120}[:_]")
 """Of the keys of one site: never so short that others' keys begin the same."""
 
+_ALL = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{12}-")
+"""Of all that runs ever set up for one site."""
+
 SET_UP = re.compile(r"[a-z0-9-]{1,80}-[0-9a-f]{8}:")
 """As a run makes it."""
 
@@ -178,7 +181,7 @@ def prove(here: Here, args: dict[str, Any]) -> Any:
 
 
 def _checked(prefix: str) -> str:
-    if not _PREFIX.fullmatch(prefix):
+    if not _PREFIX.fullmatch(prefix) and not _ALL.fullmatch(prefix):
         raise Failed(
             "failed",
             "The prefix of a site's keys is letters, digits, dots and lines, with a colon or a low line at its end",

@@ -61,18 +61,24 @@ def read(site: Site, endpoint: str = "", names: Sequence[str] = ()) -> Read:
     return Read("redis", Action("redis.read", args, By.SUPPORT))
 
 
-def flush_site(site: Site, facts: Facts, *, needed: bool = True) -> Action | None:
+def flush_site(site: Site, facts: Facts) -> Action | None:
     """Removes the site's own keys, and no others, from the facts of `wp.read`; None where it has no prefix of its own.
 
-    For a site whose database is changed or replaced: its cache would go on telling what was. Not `needed`: a Redis that
-    is away is told of, and nothing fails.
+    For a site whose database is changed: its cache would go on telling what was.
     """
     constants: Mapping[str, Json] = facts["wordpress"].get("constants") or {}
     prefix = own_prefix(site, constants)
-    if prefix is None or _said_place(constants) != _hinted(site):
-        return None
-    args: dict[str, Json] = {"at": at(site), "prefix": prefix}
-    return Action("redis.flush", args | ({} if needed else {"needed": False}), By.SUPPORT, timeout=300.0)
+    return _flush(site, {"prefix": prefix}) if prefix and _said_place(constants) == _hinted(site) else None
+
+
+def flush_replaced(site: Site, facts: Facts) -> Action | None:
+    """The same for a site that is replaced: its keys of all times. A Redis that is away is told of; nothing fails."""
+    known = flush_site(site, facts)
+    return known and _flush(site, {"prefix": f"{stem_of(site)}-", "needed": False})
+
+
+def _flush(site: Site, args: Mapping[str, Json]) -> Action:
+    return Action("redis.flush", {"at": at(site), **args}, By.SUPPORT, timeout=300.0)
 
 
 def flush_by_site(facts: Facts, prefix: str) -> Action:

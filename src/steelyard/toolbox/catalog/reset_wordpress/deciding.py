@@ -137,7 +137,7 @@ class Way(NamedTuple):
     @property
     def flush(self) -> Action | None:
         """Removes the old site's keys from Redis; None where nothing tells them from others'."""
-        return redis.flush_site(self.asked.site, self.facts, needed=False)
+        return redis.flush_replaced(self.asked.site, self.facts)
 
 
 def decide(asked: Asked, facts: Facts) -> Way:

@@ -216,7 +216,7 @@ def undo(left: Left, facts: Facts) -> Plan:
         says = Said(N_("It forgets the fresh site’s code"))
         steps.append(Step("reload_php", Said(N_("Reload PHP-FPM")), says, (again,), 0.05))
     known: Facts = {"wordpress": {"constants": left.keeps.get("redis", {})}}
-    steps.extend(_flush(redis.flush_site(left.site, known, needed=False)))
+    steps.extend(_flush(redis.flush_replaced(left.site, known)))
     says = Said(N_("The site’s own files and tables are in place"))
     check = Check(says, core.left(left.keeps["place"], left.keeps["configs"]), {"files": one_of("old", "none")})
     return Plan(steps=tuple(steps), checks=(check,), keeps=left.keeps, undoable=False)

@@ -93,9 +93,8 @@ def _outside(way: Way) -> Iterator[Said]:
     if way.site["object_cache"] and way.flush is None:
         yield _said(
             N_(
-                "The object cache is no longer used afterwards. What it holds is not known to be this site’s alone, "
-                "and stays until it expires: empty it in WordPress after an undo. One that “Set up Redis” made on the "
-                "host’s own Redis would be emptied here."
+                "What the object cache holds is not known to be this site’s alone, and stays until it expires: empty "
+                "it in WordPress after an undo. One that “Set up Redis” made on the host’s own Redis is emptied here."
             )
         )
 
@@ -120,6 +119,8 @@ def left(way: Way) -> Iterator[Said]:
             N_("Nobody knows the password of %(login)s: create a sign-in link to let somebody in."),
             {"login": way.administrator["login"]},
         )
+    if way.site["object_cache"]:
+        yield _said(N_("The fresh site has no object cache: run “Set up Redis” again if it should have one."))
     if ".htaccess" in way.files["entries"]:
         yield _said(N_("Rules of .htaccess are in the trash: choose the permalinks again in the site’s settings."))
 

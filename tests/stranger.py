@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ending import ended
 from steelyard.demo.intercom import Simulator, conversations, people
 from steelyard.demo.intercom.conversations import Actor
 from steelyard.demo.intercom.model import Conversation
@@ -124,7 +125,7 @@ class Operator:
     async def type(self, *arguments: str, **changes: str | None) -> Done:
         """Runs `steelyard …` to its end; `changes` of the environment, None to take a variable away."""
         process = await self.start(*arguments, **changes)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await ended(process, f"`steelyard {' '.join(arguments)}`", 60)
         return Done(process.returncode or 0, out.decode(), err.decode())
 
     async def connect(self, *arguments: str, **changes: str | None) -> Done:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ending import ended
 from steelyard.demo.intercom import Simulator
 from steelyard.demo.intercom.model import Attribute
 from steelyard.routing.receive import TOPICS
@@ -106,12 +107,12 @@ async def test_secrets_are_in_clear_text_nowhere(them: Operator, simulator: Simu
         *("--token-file", str(them.folder / "token"), "--secret-file", str(them.folder / "secret")),
     )
     seen = ""
-    while process.returncode is None:
+    saying = asyncio.create_task(ended(process, "`steelyard connect`", 60))
+    while not saying.done():
         with suppress(OSError):
             seen += await asyncio.to_thread(Path(f"/proc/{process.pid}/cmdline").read_text)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), 0.05)
-    out, err = await process.communicate()
+        await asyncio.wait([saying], timeout=0.05)
+    out, err = await saying
     assert process.returncode == 0
     assert "intercom" in seen
     everywhere = {"output": (out + err).decode(), "process list": seen, "database": everything(superuser_url)}
@@ -179,7 +180,7 @@ async def test_it_is_safe_beside_others(them: Operator, simulator: Simulator, su
         other = await them.start("serve", "--role", "worker")
         done = await them.connect()
         other.terminate()
-        await other.communicate()
+        await ended(other, "the worker")
     else:
         done, second = await asyncio.gather(them.connect(), them.connect())
         assert second.status == 0, second.err

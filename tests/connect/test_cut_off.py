@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ending import ended
 from steelyard import config
 from steelyard.demo.intercom import Config, Simulator, running
 from steelyard.demo.intercom.webhooks import Timing
@@ -53,7 +54,7 @@ async def cut_off_at(them: Operator, simulator: Simulator, operation: str, place
     process = await start(them)
     await until(lambda: simulator.record.operations[operation] == before + place or process.returncode is not None)
     process.send_signal(how)
-    _, err = await asyncio.wait_for(process.communicate(), 30)
+    _, err = await ended(process, "`steelyard connect`", 30)
     simulator.faults.plan(operation, [])
     return process.returncode, err.decode()
 
@@ -100,7 +101,7 @@ async def test_killed_while_it_weighs_it_finishes_when_it_is_run_again(
         process = await start(them)
         await until(lambda: rows(superuser_url, waiting) == [(True,)] or process.returncode is not None)
         process.kill()
-        await process.communicate()
+        await ended(process, "`steelyard connect`")
     assert rows(superuser_url, waiting) == [(True,)]
     assert (await them.connect()).status == 0
     is_as_it_should(simulator, superuser_url)

@@ -19,6 +19,7 @@ import httpx
 import psycopg
 import pytest
 
+from ending import ended
 from steelyard import config
 from steelyard.demo.intercom import Simulator, people
 from steelyard.demo.intercom.webhooks import signature
@@ -136,7 +137,7 @@ async def test_killed_in_the_middle_it_goes_on(
         process = await them.start("secrets", "rotate")
         await until(lambda: numbers(superuser_url)[0] == (2, 2))
         process.kill()
-        await process.communicate()
+        await ended(process, "`steelyard secrets rotate`")
     assert numbers(superuser_url) == [(2, 2), (1, 1), (1, 1)]
     assert all_open(superuser_url, keys)
     done = await rotate(settings(app_url, keys), only_add=False, forget_old=True)
@@ -223,7 +224,7 @@ async def serving(them: Operator, role: str, port: int) -> AsyncIterator[None]:
     finally:
         if process.returncode is None:
             process.terminate()
-        await process.communicate()
+        await ended(process, f"the {role} process")
 
 
 async def answers(port: int) -> bool:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from ending import ended
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run
 from steelyard.demo.intercom import Config, Simulator, running, shapes
@@ -318,14 +319,14 @@ async def demo(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def ended(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    output, _ = await process.communicate()
+async def figures(process: asyncio.subprocess.Process, seconds: float) -> dict[str, Any]:
+    output, _ = await ended(process, "the demo", seconds)
     assert process.returncode == 0
     return json.loads(output.splitlines()[-1])
 
 
 async def test_the_demo_prints_what_happened() -> None:
-    told = await ended(await demo("--duration", "8", "--rate", "10"))
+    told = await figures(await demo("--duration", "8", "--rate", "10"), 100)
     assert told.keys() >= KEYS
     assert told["lost"] == 0
     assert told["received"] == told["stored"] + told["duplicates"] > 50
@@ -345,7 +346,7 @@ async def test_a_file_of_real_messages_goes_through_and_breaks_no_page() -> None
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = await demo("--messages", str(BANKING), "--port", str(port))
-    telling = asyncio.create_task(ended(process))
+    telling = asyncio.create_task(figures(process, 400))
     desk = f"http://127.0.0.1:{port}"
     await until(lambda: run._answers(desk))
     looked_at: set[int] = set()

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from desk_seed import Desk
+from ending import ended
 from shadow_seed import switch
 from steelyard.cli import switching as cli
 from steelyard.config import Settings
@@ -105,7 +106,7 @@ async def typed(url: str, *words: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await program.communicate()
+    out, err = await ended(program, f"`steelyard switch {' '.join(words)}`", 60)
     return program.returncode or 0, out.decode(), err.decode()
 
 

@@ -277,7 +277,7 @@ async def test_a_cancelled_worker_ends_although_its_connection_breaks(
 
     monkeypatch.setattr(app, "run_worker_async", work)
     worker = asyncio.create_task(run_worker(app, ["any"], 1))
-    await working.wait()
+    await asyncio.wait_for(working.wait(), 20)
     worker.cancel()
     await asyncio.wait([worker], timeout=5)
     assert worker.cancelled()

@@ -15,6 +15,7 @@ import pytest
 from engine import Engine
 from working import Installation, installed
 
+from ending import ended
 from steelyard.operations.own_runbooks import SECTIONS, examine, make_new
 from steelyard.toolbox.runbooks_live import live
 
@@ -35,7 +36,8 @@ async def follow(here: Installation, folder: Path, file: str, piece: str) -> lis
             continue
         if words[0] != "steelyard":
             done = await asyncio.create_subprocess_exec(*words, cwd=folder)
-            assert await done.wait() == 0, line
+            await ended(done, line)
+            assert done.returncode == 0, line
             continue
         status, out, complaint = await here.command(*words[1:])
         assert status == (1 if words[1:] == ["runbook", "test", str(folder / "drafts/greet")] else 0), out + complaint

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.toolbox.carrying import Carrying, asked_for, hints_of
 
+from ending import ended_here
 from steelyard.demo.hosting import Hosting, Site
 from steelyard.toolbox.catalog.diagnose_site.runbook import RUNBOOK
 from steelyard.toolbox.diagnosis import LABELS, SENTENCES, told
@@ -188,7 +189,7 @@ def test_a_certificate_is_read_and_judged(carrying: Carrying, hosting: Hosting, 
         lines = carrying.do(diagnose.names(site))["report"]["diagnosis"]
     finally:
         server.terminate()
-        server.communicate()
+        ended_here(server, "openssl")
     tls = next(each for each in lines if each["what"] == "tls")
     assert (tls["says"], tls["value"]["names"]) == ("tls_untrusted", wordpress.name)
     assert tls["value"]["days"] in (29, 30)

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from reaching import HOST, TOKEN, a_site, reaching
 
+from ending import ended
 from steelyard.adapters.local import LocalReach
 from steelyard.toolbox.model import Action, By, Secret, Token
 from steelyard.toolbox.reach import Errand, HostError, Line, Progress, Reached
@@ -133,7 +134,8 @@ async def test_a_killed_helper_is_told_and_leaves_nothing_behind(site: Any) -> N
 async def _runs(command: str) -> bool:
     for _ in range(40):
         process = await asyncio.create_subprocess_exec("pgrep", "-f", f"^{command}", stdout=-3)
-        if await process.wait() == 1:
+        await ended(process, "pgrep")
+        if process.returncode == 1:
             return False
         await asyncio.sleep(0.05)
     return True

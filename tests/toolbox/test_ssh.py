@@ -17,6 +17,7 @@ import asyncssh
 import pytest
 from reaching import TOKEN, Keys, a_site, host_of, login_of
 
+from ending import ended
 from steelyard.adapters.ssh import SshReach
 from steelyard.demo.hosting import Hosting, HostingError
 from steelyard.toolbox.model import By, Secret
@@ -153,11 +154,12 @@ async def _agent(folder: Path, key: Path) -> AsyncGenerator[str]:
         adding = await asyncio.create_subprocess_exec(
             "ssh-add", "-q", str(key), env={**os.environ, "SSH_AUTH_SOCK": socket}
         )
-        assert await adding.wait() == 0
+        await ended(adding, "ssh-add")
+        assert adding.returncode == 0
         yield socket
     finally:
         process.terminate()
-        await process.wait()
+        await ended(process, "ssh-agent")
 
 
 async def test_keys_that_are_refused_or_cannot_be_read_say_so(hosting: Hosting) -> None:

@@ -9,6 +9,7 @@ import pytest
 from drawing import HOSTILE, PAGES, SEEDS, a_form, a_shell, a_table, check, some
 from markupsafe import Markup
 
+from steelyard.kit.ids import PersonId
 from steelyard.people.permissions import Role
 from steelyard.people.words import ROLES
 from steelyard.toolbox.acting import Act, Pressing
@@ -79,7 +80,14 @@ def test_a_run(seed: int, state: State) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_lists(seed: int) -> None:
     random = Random(seed)
-    draw("toolbox/runs.html", random, table=a_table(RUNS, RunListed, random), titles={"x": HOSTILE}, **SHOWN)
+    draw(
+        "toolbox/runs.html",
+        random,
+        table=a_table(RUNS, RunListed, random),
+        titles={"x": HOSTILE},
+        names={PersonId(1): HOSTILE},
+        **SHOWN,
+    )
     groups: Any = [(HOSTILE, [some(OnShelf, random)]), (HOSTILE, [])]
     shelf = Shelf(
         groups, ((HOSTILE, HOSTILE),), seed % 3, seed % 2, seed % 2 * 300.0, {"site": "3"} if seed % 2 else {}

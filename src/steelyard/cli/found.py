@@ -29,7 +29,7 @@ def print_checked(all_checked: Sequence[Checked], as_json: bool) -> int:
             out.print(f"  {_SIGNS[each.state]}  {escape(text_of(each.says))}", soft_wrap=True)
             if each.mend is not None:
                 out.print(f"           {escape(text_of(each.mend))}", soft_wrap=True)
-            if each.command:
+            if each.command and (each.mend is None or each.command not in text_of(each.mend)):
                 out.print(f"           {escape(_line(each.command))}", style="bold", soft_wrap=True)
     return int(any(each.state == "missing" for each in all_checked))
 
@@ -57,4 +57,4 @@ def _plain(checked: Checked) -> dict[str, object]:
 
 
 def _line(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text[:1000])
+    return shown(text, 1000)

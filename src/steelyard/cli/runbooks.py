@@ -260,7 +260,7 @@ def _end(seen: RunSeen, as_json: bool, good: tuple[State, ...] = (State.DONE, St
     if as_json:
         _print(run_data(seen))
     else:
-        out.print(outcome(seen))
+        out.print(outcome(seen), soft_wrap=True)
     raise typer.Exit(0 if seen.state in good else status_of(seen))
 
 

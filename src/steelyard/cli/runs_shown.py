@@ -5,15 +5,17 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final
 
+from babel import Locale
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from steelyard.operations.checking import shown
 from steelyard.toolbox.model import Millis, Size
 from steelyard.toolbox.runs_seen import RunSeen, StepSeen
 from steelyard.toolbox.states import STATE_WORDS, State
+from steelyard.web.language import Writer
 from steelyard.web.said import Said, term
 
 _MARKS: Final = {"done": "[green]✓[/green]", "failed": "[red]✗[/red]", "left_out": "–", "unknown": "?"}
@@ -29,14 +31,14 @@ def status_of(seen: RunSeen) -> int:
 
 def clean(text: str) -> str:
     """A text for a terminal, whatever a host said: without what would move its cursor or colour it."""
-    return "".join(each if each.isprintable() else "?" for each in text[:2000])
+    return shown(text, 2000)
 
 
 def said(value: object) -> str:
     """A value of a plan for a terminal: what a host says in it is text, whatever it holds."""
     match value:
         case Said():
-            return escape(clean(term(value, str)))
+            return escape(clean(term(value, str, Writer(Locale("en")).write)))
         case Size():
             return _size(value.bytes)
         case Millis():
@@ -44,7 +46,7 @@ def said(value: object) -> str:
         case int():
             return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
         case _:
-            return escape(clean(str(value)))
+            return escape(clean(" / ".join(str(value).splitlines())))
 
 
 def _size(count: float) -> str:
@@ -59,7 +61,7 @@ def show_plan(out: Console, seen: RunSeen) -> None:
     """What a run would do."""
     out.print(f"[bold]Run {seen.run}[/bold]: {escape(seen.runbook)} at {escape(shown(seen.site_name))}")
     if seen.plan is None:
-        out.print(outcome(seen))
+        out.print(outcome(seen), soft_wrap=True)
         return
     if seen.plan.nothing is not None:
         out.print(said(seen.plan.nothing))
@@ -67,7 +69,7 @@ def show_plan(out: Console, seen: RunSeen) -> None:
         out.print(f"  {said(row.label)}: {said(row.value)}")
     for warning in seen.plan.warnings:
         out.print(f"[yellow]! {said(warning)}[/yellow]")
-    table = Table("", "Step", "What exactly", "About")
+    table = Table("", "Step", Column("What exactly", overflow="fold"), "About")
     for step in seen.steps:
         what = "check" if step.check else "changes the site" if step.touches else ""
         table.add_row(str(step.step + 1), said(step.title), said(step.says), what)
@@ -82,7 +84,7 @@ def show_run(out: Console, seen: RunSeen) -> None:
     out.print(f"[bold]Run {seen.run}[/bold]: {escape(seen.runbook)} at {escape(shown(seen.site_name))}")
     for step in seen.steps:
         out.print(_line(step))
-    out.print(outcome(seen))
+    out.print(outcome(seen), soft_wrap=True)
 
 
 def outcome(seen: RunSeen) -> str:

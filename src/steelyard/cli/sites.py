@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from steelyard import config
 from steelyard.cli.base import AsJson, InWorkspace, app, out
@@ -81,7 +81,7 @@ def site_list(group: Group = None, workspace: InWorkspace = None, as_json: AsJso
             "No site is here: `steelyard site discover HOST` finds them, `steelyard site import FILE` takes a list."
         )
         return
-    table = Table("Site", "Host", "Docroot", "User", "Group", "WordPress", "Last check")
+    table = Table(_whole("Site"), "Host", _whole("Docroot"), "User", "Group", "WordPress", "Last check")
     for each in rows:
         site = each.site
         found: dict[str, Any] = each.facts.get("wordpress") or {}
@@ -197,17 +197,24 @@ def _say_imported(imported: Imported, done: bool, as_json: bool) -> None:
     out.print(f"{counts}{left}. {end}")
 
 
+def _whole(title: str) -> Column:
+    """A column of what is typed again in other commands: broken where it must be, never cut."""
+    return Column(title, overflow="fold")
+
+
 def _say_found(found: Found) -> None:
-    table = Table(
-        "Site", "Docroot", "User", "WordPress", "Database", "In the registry", title=escape(f"On {found.host}")
-    )
+    if not found.sites:
+        out.print(f"No site was found on {escape(found.host)}: name the folder that they are in with --place.")
+    titles = _whole("Site"), _whole("Docroot"), _whole("User"), "WordPress", _whole("Database"), "In the registry"
+    table = Table(*titles, title=escape(f"On {found.host}"))
     for site, known in found.sites:
         wordpress: dict[str, Any] = site["wordpress"] or {}
         version = str(wordpress.get("version", "-")) + (" multisite" if wordpress.get("multisite") else "")
         database = f"{wordpress.get('database', '')} {wordpress.get('prefix', '')}"
         cells = (str(site["name"]) or "?", str(site["docroot"]), str(site["account"]), version, database)
         table.add_row(*(escape(shown(cell)) for cell in (*cells, "yes" if known else "no")))
-    out.print(table)
+    if found.sites:
+        out.print(table)
     php = "; ".join(f"{each['version']} ({', '.join(each['pools']) or 'no pool'})" for each in found.about["php"])
     out.print(escape(shown(f"PHP: {php or 'none found'}")))
     out.print(escape(shown(f"Redis: {', '.join(found.about['redis']) or 'none found'}")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from unicodedata import category
 
 from steelyard.adapters.intercom.answers import Attribute, Me
 from steelyard.adapters.intercom.client import Intercom
@@ -144,9 +145,9 @@ async def make_attributes(intercom: Intercom) -> None:
                 raise ConfigError(_archived(name)) from None
 
 
-def shown(text: str) -> str:
-    """A text of Intercom's for a terminal: one short line without control characters."""
-    return "".join(each if each.isprintable() else "?" for each in text[:80])
+def shown(text: str, most: int = 80) -> str:
+    """A text from outside for a terminal: one line of `most` characters without what would move its cursor."""
+    return "".join(each if each.isprintable() else " " if category(each) == "Zs" else "?" for each in text[:most])
 
 
 def _forbidden(error: Forbidden) -> ConfigError:

@@ -137,7 +137,8 @@ def printed(
     key = next((each for each in keys if each.key == host.key), None)
     opens = [f"{each.host.address}:{each.host.port}" for each in hosts if each.via == host.host.id]
     found = list(versions) or versions_of(host.facts)
-    return prepared(host.host, [row.site for row in sites], shown(key), found, opens=opens, source=source)
+    what = prepared(host.host, [row.site for row in sites], shown(key), found, opens=opens, source=source)
+    return what._replace(authorized_keys="") if host.local else what
 
 
 def versions_of(facts: Mapping[str, Any]) -> list[str]:

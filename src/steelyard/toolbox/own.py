@@ -118,8 +118,8 @@ class _Own:
             {"account": asked.site.account, "docroot": asked.site.docroot},
         )
         touches = self._described.risk is not Risk.READS
-        step = Step("run", title, says, (self._program("run", asked),), self._described.timeout / 10, touches)
-        would = [Row(Said(N_("It would")), str(facts["would"]["out"])[:4000])] if "would" in facts else []
+        step = Step("run", title, says, (self._program("run", asked),), min(self._described.timeout / 10, 5.0), touches)
+        would = [Row(Said(N_("It would")), str(facts["would"]["out"]).strip()[:4000])] if "would" in facts else []
         return Plan(
             steps=(step,),
             checks=self._checks(asked),

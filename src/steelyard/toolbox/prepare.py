@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
     home: str
     """How a shell finds the account's home."""
     authorized_keys: str
-    """One line."""
+    """One line; empty where nobody signs in."""
     sudoers: str
     """The whole of SUDOERS_FILE; empty where nothing needs sudo."""
 
@@ -159,15 +159,19 @@ def script(host: Host, what: Prepared) -> str:
     lines = [
         f"# The support account of {host.name}",
         what.account,
-        f'home="{home}"',
-        f'install -d -m 0700 -o {host.account} -g "$(id -g {host.account})" "$home/.ssh"',
-        "",
-        "# Its key",
-        f"""line='{what.authorized_keys}'""",
-        'grep -qxF "$line" "$home/.ssh/authorized_keys" 2>/dev/null || echo "$line" >> "$home/.ssh/authorized_keys"',
-        f'chown {host.account} "$home/.ssh/authorized_keys"',
-        'chmod 0600 "$home/.ssh/authorized_keys"',
     ]
+    if what.authorized_keys:
+        lines += [
+            f'home="{home}"',
+            'file="$home/.ssh/authorized_keys"',
+            f'install -d -m 0700 -o {host.account} -g "$(id -g {host.account})" "$home/.ssh"',
+            "",
+            "# Its key",
+            f"""line='{what.authorized_keys}'""",
+            'grep -qxF "$line" "$file" 2>/dev/null || echo "$line" >> "$file"',
+            f'chown {host.account} "$file"',
+            'chmod 0600 "$file"',
+        ]
     if what.sudoers:
         lines += [
             "",

@@ -301,7 +301,7 @@ class _Work:
             raise
         except Exception as error:
             why = self._reason(error)
-            message = N_("It could not be put back: %(why)s What is done and what is not stands below. Try again.")
+            message = N_("It could not be put back. What is done and what is not stands below; try again. %(why)s")
             await self._end(Event.STOP, Reason(why.code, Said(message, {"why": why.says})))
             return False
         return True

@@ -20,6 +20,7 @@ from steelyard.toolbox import others
 from steelyard.toolbox.acting import pressing, pressing_batch
 from steelyard.toolbox.acts import RunRefused
 from steelyard.toolbox.model import Risk, RunId
+from steelyard.toolbox.registry import read_sites
 from steelyard.toolbox.rules_store import read_rules, read_safety
 from steelyard.toolbox.run_view import RunView, view_of
 from steelyard.toolbox.runbooks import Runbooks
@@ -83,13 +84,18 @@ class RunsPages:
         language = language_of(request)
         titles = {name: title_of(each, language, self._pages.say) for name, each in self._runbooks.all.items()}
         choices = [Choice(name, title) for name, title in sorted(titles.items(), key=lambda pair: pair[1])]
-        table = RUNS.with_choices("runbook", choices)
-        query = table.read(request.query_params, everything=wants_rows(request))
-        asked = table.clauses(query, viewer_of(request).zone)
         async with self._database.transaction(standing_of(request).workspace) as conn:
-            rows, total = await read_runs(conn, asked)
+            names, sites = await names_of(conn), await read_sites(conn)
+            table = (
+                RUNS.with_choices("runbook", choices)
+                .with_choices("site", [Choice(str(each.site.id), each.site.name) for each in sites])
+                .with_choices("person", [Choice(str(person), name) for person, name in names.items()])
+            )
+            query = table.read(request.query_params, everything=wants_rows(request))
+            rows, total = await read_runs(conn, table.clauses(query, viewer_of(request).zone))
         shown = table.of_page(rows, query, total)
-        return answer_table(self._pages, request, "toolbox/runs.html", shown, titles=titles, state_words=STATE_WORDS)
+        template, told = "toolbox/runs.html", {"titles": titles, "names": names, "state_words": STATE_WORDS}
+        return answer_table(self._pages, request, template, shown, **told)
 
     async def run(self, request: Request) -> Response:
         """One run, as it is now; while it goes on, its page does too."""

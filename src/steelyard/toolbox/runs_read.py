@@ -111,7 +111,7 @@ RUNS: Final = Table[RunListed](
                filter=Is(tuple(Choice(state.value, words) for state, words in STATE_WORDS.items()))),
         Column("person", N_("Who"), lambda row: row.person, filter=Is(), where="person"),
         Column("took", N_("Took"), lambda row: row.took_ms, sorts=True, number=True, sql="took_ms"),
-        Column("saved", N_("Seconds saved"), lambda row: row.saved_s, number=True),
+        Column("saved", N_("Saved"), lambda row: row.saved_s, number=True),
         Column("why", N_("Why"), lambda row: row.why),
         Column("batch", N_("Request"), lambda row: row.batch, filter=Numbered(), where="batch", data_only=True),
         Column("undoes", N_("Undoes"), lambda row: row.undoes, data_only=True),

@@ -26,7 +26,8 @@ from steelyard.main.hosts import Hosts
 from steelyard.operations import hosts, secrets, sites
 from steelyard.operations.findings import State
 from steelyard.operations.host_findings import of_hosts
-from steelyard.operations.hosts import Pin, Wanted
+from steelyard.operations.hosts import Wanted
+from steelyard.operations.pinning import Pin
 from steelyard.store.database import Database
 from steelyard.store.keys import WEB, WORKER, Keys, key_file, number_of
 from steelyard.toolbox.access import Keyring
@@ -154,12 +155,34 @@ async def test_jump_hosts_lead_through_and_never_in_a_circle(ground: Ground) -> 
         await hosts.change(ground.settings, None, "jump", Wanted(via="jump"))
     with pytest.raises(RegistryError, match="on the way to: inner"):
         await hosts.remove(ground.settings, None, "jump")
-    with pytest.raises(ConfigError, match="behind another host"):
-        await hosts.add(ground.settings, None, "third", Wanted("10.0.0.9", via="jump"), Pin(compare=lambda *_: True))
     _, what = await hosts.prepare(ground.settings, None, "jump", [], "")
     assert f'permitopen="127.0.0.1:{ground.hosting.sshd.port}"' in what.authorized_keys
     await hosts.change(ground.settings, None, "inner", Wanted(via=""))
     await hosts.remove(ground.settings, None, "jump")
+
+
+async def test_a_key_is_read_by_way_of_the_host_before_compared_and_pinned(ground: Ground) -> None:
+    sshd = ground.hosting.sshd
+    await ground.add("jump")
+    asked: list[tuple[str, str]] = []
+
+    def compared(kind: str, shown: str) -> bool:
+        asked.append((kind, shown))
+        return len(asked) > 1
+
+    inner = Wanted("127.0.0.1", sshd.port, sshd.user, via="jump")
+    with pytest.raises(ConfigError, match="nothing was pinned"):
+        await hosts.add(ground.settings, None, "inner", inner, Pin(compare=compared))
+    with pytest.raises(ConfigError, match="do not go on"):
+        await hosts.add(ground.settings, None, "inner", inner, Pin(fingerprint="SHA256:other"))
+    row = await hosts.add(ground.settings, None, "inner", inner, Pin(compare=compared))
+    assert row.host_key == " ".join(sshd.host_key.split()[:2])
+    assert asked == [("ssh-ed25519", fingerprint(row.host_key))] * 2
+    with pytest.raises(ConfigError, match=r"jump finds no SSH server at 127.0.0.1:1: is it on"):
+        await hosts.add(ground.settings, None, "off", inner._replace(port=1), Pin(compare=compared))
+    without = ground.settings.model_copy(update={"keys": ground.settings.keys / "none"})
+    with pytest.raises(ConfigError, match=r"by way of jump .*give it with --host-key"):
+        await hosts.add(without, None, "inner2", inner, Pin(compare=compared))
 
 
 async def test_one_command_revokes_everything(ground: Ground) -> None:

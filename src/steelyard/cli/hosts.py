@@ -18,7 +18,8 @@ from steelyard.jobs.processes import run
 from steelyard.kit.errors import ConfigError
 from steelyard.operations import hosts
 from steelyard.operations.checking import shown
-from steelyard.operations.hosts import Pin, Revoked, Wanted
+from steelyard.operations.hosts import Revoked, Wanted
+from steelyard.operations.pinning import Pin
 from steelyard.toolbox.keys import SshKey, authority_of, fingerprint
 from steelyard.toolbox.prepare import script
 from steelyard.toolbox.registry_rows import HostRow

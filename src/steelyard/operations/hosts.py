@@ -7,34 +7,23 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from steelyard.adapters.host_key import read_host_key
 from steelyard.adapters.ssh import SshReach
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, KeyFileError
 from steelyard.kit.ids import WorkspaceId
+from steelyard.operations.pinning import Pin, pinned
 from steelyard.operations.registry import Room, room
 from steelyard.toolbox import fields
 from steelyard.toolbox.access import Keyring
 from steelyard.toolbox.changes import host_as_new
 from steelyard.toolbox.fields import Unfit
 from steelyard.toolbox.host_secrets import host_secret_names
-from steelyard.toolbox.keys import Certified, SshKey, fingerprint, key_named, list_keys
+from steelyard.toolbox.keys import Certified, SshKey, key_named, list_keys
 from steelyard.toolbox.looking import Checked, unheard
 from steelyard.toolbox.model import Action, By, Host, HostId, Token
 from steelyard.toolbox.prepare import Prepared
 from steelyard.toolbox.reach import Errand, HostError, Login
 from steelyard.toolbox.registry_rows import HostRow, NewHost
-
-Compare = Callable[[str, str], bool]
-"""Asks somebody whether the key of a host, by its kind and fingerprint, is the one that they see on it."""
-
-
-class Pin(NamedTuple):
-    """How a host's key comes to be pinned: as a line, by its fingerprint, or by somebody who compares it."""
-
-    line: str = ""
-    fingerprint: str = ""
-    compare: Compare | None = None
 
 
 class Wanted(NamedTuple):
@@ -80,7 +69,7 @@ async def add(settings: Settings, wanted: str | None, name: str, host: Wanted, p
     async with room(settings, wanted, "host") as here:
         new = await _new(here, NewHost(fit(lambda: fields.host_name(name)), "", "steelyard", local=host.local), host)
         if not new.local:
-            new = new._replace(host_key=await _pinned(new, pin))
+            new = new._replace(host_key=await pinned(here, new, pin))
             if new.key is None:
                 new = new._replace(key=await _only_key(here))
         await here.changes.add_host(here.by, new)
@@ -102,7 +91,7 @@ async def rekey(settings: Settings, wanted: str | None, name: str, pin: Pin) -> 
         if row.local:
             raise ConfigError(f"{name} is the machine of the workers: it has no host key to pin")
         new = host_as_new(row)
-        await here.changes.change_host(here.by, row.host.id, new._replace(host_key=await _pinned(new, pin)))
+        await here.changes.change_host(here.by, row.host.id, new._replace(host_key=await pinned(here, new, pin)))
         return await here.host(name)
 
 
@@ -168,32 +157,6 @@ async def _only_key(here: Room) -> int:
             else "there is no key to sign in with yet: make one with `steelyard host key make NAME`"
         )
     return keys[0].key
-
-
-async def _pinned(new: NewHost, pin: Pin) -> str:
-    """The key of a host that somebody vouched for. Raises ConfigError where nobody did."""
-    if pin.line:
-        return fit(lambda: fields.host_key(pin.line))
-    if new.via is not None:
-        raise ConfigError(
-            "behind another host its key cannot be read from here: copy the line of its"
-            " /etc/ssh/ssh_host_ed25519_key.pub and give it with --host-key"
-        )
-    shown = await read_host_key(new.address, new.port)
-    print_of = fingerprint(shown)
-    if pin.fingerprint:
-        if pin.fingerprint != print_of:
-            raise ConfigError(
-                f"{new.address}:{new.port} shows a key with the fingerprint {print_of}, not {pin.fingerprint[:60]}: do"
-                " not go on before you know why"
-            )
-        return shown
-    if pin.compare is None or not pin.compare(shown.split()[0], print_of):
-        raise ConfigError(
-            f"nothing was pinned: compare {print_of} with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says"
-            " on the host, then answer yes, or give it with --fingerprint"
-        )
-    return shown
 
 
 # Keys

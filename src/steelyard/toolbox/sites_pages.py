@@ -122,7 +122,10 @@ class SitesPages:
     async def remove(self, request: Request) -> Response:
         """Takes a site out of the registry."""
         row = await self._of(request, standing=True)
-        await self._changes.remove_site(self._by(request), row.site.id)
+        try:
+            await self._changes.remove_site(self._by(request), row.site.id)
+        except RegistryError as error:
+            return self._refused(request, error.code, error)
         return self._done(request, "/sites", Done("removed", (row.site.id,)))
 
     async def put_back(self, request: Request) -> Response:

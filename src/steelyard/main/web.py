@@ -87,7 +87,8 @@ def _web_vitals(database: Database, settings: Settings, ingest: Ingest) -> Vital
     cell_metrics = CellMetrics(database, now)
 
     async def samples() -> list[Sample]:
-        return [*ingest_samples(ingest), *await cell_metrics.samples(), *await runs_metrics.samples(database)]
+        told, runs = await asyncio.gather(cell_metrics.samples(), runs_metrics.samples(database))
+        return [*ingest_samples(ingest), *told, *runs]
 
     ready = Ready(database, unseal_with(settings.keys, WEB), worker=False, also=ingest.trouble)
     return Vitals(ready.reasons, (*ROUTING_METRICS, *runs_metrics.METRICS), samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import psycopg
@@ -24,18 +25,26 @@ SECONDS: Final = Metric(
 )
 METRICS: Final = (RUNS, SECONDS)
 
+LONGEST = 5.0
+"""Seconds that reading the tables may take."""
+
 
 async def samples(database: Database) -> list[Sample]:
     """The numbers of every workspace of the cell; none while the database cannot be asked."""
-    found: list[Sample] = []
     try:
-        async with database.cell() as conn:
-            rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
-        for (workspace,) in rows:
-            async with database.transaction(WorkspaceId(workspace)) as conn:
-                found += await _of(conn, workspace)
+        async with asyncio.timeout(LONGEST):
+            return await _read(database)
     except (psycopg.Error, OSError):
         return []
+
+
+async def _read(database: Database) -> list[Sample]:
+    found: list[Sample] = []
+    async with database.cell() as conn:
+        rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
+    for (workspace,) in rows:
+        async with database.transaction(WorkspaceId(workspace)) as conn:
+            found += await _of(conn, workspace)
     return found
 
 

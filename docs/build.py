@@ -24,6 +24,7 @@ from steelyard.store.retention import TABLES
 from steelyard.toolbox import changes as registry
 from steelyard.toolbox import telling as runs
 from steelyard.toolbox.handbook import telling as handbook
+from steelyard.toolbox.metrics import METRICS as RUNS_METRICS
 from steelyard.web.exposition import PROCESS
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -293,7 +294,7 @@ def _metrics() -> str:
             ", ".join(f"`{label}`" for label in each.labels),
             each.help,
         )
-        for each in (*METRICS, *PROCESS)
+        for each in (*METRICS, *RUNS_METRICS, *PROCESS)
     ]
     return _page(
         "Metrics",

@@ -12,6 +12,7 @@ from steelyard.people.record import KINDS
 from steelyard.routing.metrics import METRICS
 from steelyard.routing.receive import TOPICS, UNWANTED
 from steelyard.store.retention import TABLES
+from steelyard.toolbox.metrics import METRICS as RUNS_METRICS
 from steelyard.web.exposition import PROCESS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -91,7 +92,7 @@ def test_every_table_has_its_row_with_scope_and_retention() -> None:
 
 def test_every_metric_has_its_row() -> None:
     described = rows("metrics.md")
-    assert list(described) == [each.name for each in (*METRICS, *PROCESS)]
-    for each in (*METRICS, *PROCESS):
+    assert list(described) == [each.name for each in (*METRICS, *RUNS_METRICS, *PROCESS)]
+    for each in (*METRICS, *RUNS_METRICS, *PROCESS):
         assert described[each.name][:2] == [each.kind.value, each.scope.value]
         assert described[each.name][3] == each.help

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, LiteralString
 
 import psycopg
 
@@ -20,10 +20,16 @@ SECONDS: Final = Metric(
     "steelyard_run_seconds_total",
     Kind.COUNTER,
     Scope.WORKSPACE,
-    "Seconds that runs took from their beginning to their end.",
+    "Seconds that confirmed runs took from their beginning to their end.",
     ("workspace",),
 )
 METRICS: Final = (RUNS, SECONDS)
+
+# Plans that nobody confirmed are forgotten in time: a counter does not go back.
+_BY_STATE: Final[LiteralString] = """
+SELECT state, count(*) AS runs, coalesce(sum(took_ms) FILTER (WHERE confirmed_at IS NOT NULL), 0) AS ms
+FROM run GROUP BY state
+"""
 
 LONGEST = 5.0
 """Seconds that reading the tables may take."""
@@ -49,8 +55,6 @@ async def _read(database: Database) -> list[Sample]:
 
 
 async def _of(conn: Connection, workspace: str) -> list[Sample]:
-    rows = await store.rows(
-        conn, "SELECT state, count(*) AS runs, coalesce(sum(took_ms), 0) AS ms FROM run GROUP BY state", {}
-    )
+    rows = await store.rows(conn, _BY_STATE, {})
     counted = [Sample(RUNS, (workspace, row["state"]), row["runs"]) for row in rows]
     return [*counted, Sample(SECONDS, (workspace,), sum(float(row["ms"]) for row in rows) / 1000)]

@@ -3,7 +3,8 @@
 A site of 20,000 files with 300 MB on this machine's disk, reached over SSH. `core_s`: every file of WordPress compared
 with its manifest, from the first question to what is kept. `files_per_s`: PHP that no manifest knows (WordPress's own,
 as if it were not known, and plugins' code), read on the host, sent over SSH, judged in the locked scanners, with their
-start. The others read the same files from the disk. Paired and interleaved; medians of five rounds.
+start. `host_files_per_s`: the same files judged where they lie, by a yara-x of the host's own (the bench's, copied).
+The others read the same files from the disk. Paired and interleaved; medians of five rounds.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import files, version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ from steelyard.toolbox.model import Site as Known
 from steelyard.toolbox.reach import Errand, Login, Reached
 from steelyard.toolbox.registry import NewHost, NewSite, add_host, add_site
 from steelyard.toolbox.scanning.model import Entry, Layout, Memory
+from steelyard.toolbox.scanning.on_host import OnHost
 from steelyard.toolbox.scanning.packs import own_pack
 from steelyard.toolbox.scanning.scan import survey, worker_verbs
 from steelyard.toolbox.scanning.search import Search
@@ -66,15 +69,18 @@ async def measure(url: str, site: Site, folder: Path) -> None:
     async with Database.open(url) as database:
         context = await known(database, workspace, site, host)
         async with SshReach(Keys(site.hosting)).open(host, Errand(context.token, context.site)) as reached:
-            scan = Scan(reached, context, Path(site.hosting.template.wordpress.core))
+            core = Path(site.hosting.template.wordpress.core)
+            scan = Scan(reached, context, core, yara_of_the_host(folder / "yara"))
             await scan.look()
             others = Others([Path(each.name) for each in scan.programs], folder)
-            times: dict[str, list[float]] = {"core_s": [], "files_per_s": [], "yara_python": [], "clamscan": []}
+            names = ("core_s", "files_per_s", "host_files_per_s", "yara_python", "clamscan")
+            times: dict[str, list[float]] = {name: [] for name in names}
             say(f"{len(scan.programs)} PHP files with {scan.megabytes:.0f} MB of {scan.files} files")
             await scan.core()
             for number in rounds():
                 times["core_s"].append(await scan.core())
                 times["files_per_s"].append(await scan.search())
+                times["host_files_per_s"].append(await scan.search(there=True))
                 times["yara_python"].append(await asyncio.to_thread(others.yara_python))
                 times["clamscan"].append(await asyncio.to_thread(others.clamscan))
                 say(f"round {number}: " + ", ".join(f"{name} {each[-1]:.2f}" for name, each in times.items()))
@@ -95,8 +101,10 @@ def report(times: Mapping[str, Sequence[float]], found: int) -> None:
 class Scan:
     """Our way, over one connection."""
 
-    def __init__(self, reached: Reached, context: RunContext, core: Path) -> None:
+    def __init__(self, reached: Reached, context: RunContext, core: Path, python: str) -> None:
+        """`python`: one of the host's that has yara-x."""
         self._reached, self._context = reached, context
+        self._yara = {"python": python, "version": version("yara-x")}
         docroot = context.site.docroot
         self._layout = Layout(docroot, docroot, f"{docroot}/wp-content", f"{docroot}/wp-content/plugins")
         self._verbs = worker_verbs(Held(files_of(core)))
@@ -125,17 +133,19 @@ class Scan:
             raise SystemExit(f"core was not known: {told}")
         return took
 
-    async def search(self) -> float:
-        """PHP files a second, as if nothing was known of any."""
-        memory = Memory("bench")
-        search = Search(self._reached, self._context.tell, self._layout, [own_pack()], memory)
+    async def search(self, *, there: bool = False) -> float:
+        """PHP files a second, as if nothing was known of any; `there`: judged by the host's own yara-x."""
+        memory, tell, packs = Memory("bench"), self._context.tell, [own_pack()]
+        host = OnHost(self._reached, tell, self._yara, packs, self._layout, "web1") if there else None
+        search = Search(self._reached, tell, self._layout, packs, memory, host)
         began = time.monotonic()
         await search.all(self.programs, nothing)
         took = time.monotonic() - began
         told = search.told()
-        if told["read"] != len(self.programs) or told["skipped_count"] or "calls" not in told["locks"]:
+        where = told["on_host"] == told["read"] if there else "calls" in told["locks"]
+        if told["read"] != len(self.programs) or told["skipped_count"] or not where:
             raise SystemExit(f"not all was looked at, or not locked in: {told}")
-        self.found = sum(len(each.hits) for each in memory.files.values())
+        self.found = max(self.found, sum(len(each.hits) for each in memory.files.values()))
         return len(self.programs) / took
 
 
@@ -193,6 +203,16 @@ class Held:
     async def __call__(self, conn: Connection, kind: str, slug: str, version: str, locale: str) -> Files | None:
         """See manifests.Releases."""
         return self._files if kind == "core" else None
+
+
+def yara_of_the_host(folder: Path) -> str:
+    """A Python in `folder` that every account of this machine can run, with the yara-x of this one."""
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for each in files("yara-x") or ():
+        (packages / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(each.locate(), packages / each)
+    return str(folder / "bin" / "python")
 
 
 def files_of(folder: Path) -> Files:

@@ -3,40 +3,39 @@ for beside the worker."""
 
 from __future__ import annotations
 
-import ast
-import base64
-import json
 import os
+import shutil
 import subprocess
 import sys
-import zlib
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine import Engine
-from hypothesis import given
-from hypothesis import strategies as st
+from reaching import TOKEN, Keys, a_site, host_of, login_of
 from scan_ground import Scanned, plant, scanning
 from scan_samples import ORDINARY, SAMPLES
 
+from steelyard.adapters.ssh import SshReach
 from steelyard.demo.hosting import Site
-from steelyard.toolbox import hosted
-from steelyard.toolbox.hosted import yara
+from steelyard.toolbox.hosted.scan import unpack
 from steelyard.toolbox.model import Action
+from steelyard.toolbox.reach import Errand
 from steelyard.toolbox.runs_seen import RunSeen
-from steelyard.toolbox.scanning import on_host
-from steelyard.toolbox.scanning.model import Kept, Layout
-from steelyard.toolbox.scanning.on_host import answered
+from steelyard.toolbox.scanning.model import Entry, Judged, Kept, Layout, Memory
+from steelyard.toolbox.scanning.on_host import OnHost
+from steelyard.toolbox.scanning.packs import own_pack
+from steelyard.toolbox.scanning.search import Search
 from steelyard.toolbox.states import State
 from steelyard.toolbox.tools import scan as asking
 
 DOOR = next(each for each in SAMPLES if each.rule == "eval_of_request").data
 PYTHON = sys.executable
 """One that has yara-x: the tests' own."""
-SENT = sorted(Path(hosted.__path__[0], "scanner").glob("*.py"))
 
 
 @pytest.fixture
@@ -107,6 +106,51 @@ async def test_the_same_is_found_on_the_host_as_beside_the_worker(scanned: Scann
     assert (first["on_host"], second["on_host"], second["gave_up"]) == (0, second["read"], "")
     assert second["read"] > len(SAMPLES)
     assert second["locks"] == []
+
+
+async def test_it_runs_as_the_sites_user_over_ssh(wordpress: Site, readable: str) -> None:
+    malicious(Path(wordpress.docroot))
+    hosting = wordpress.hosting
+    host, docroot = host_of(hosting), str(wordpress.docroot)
+    site = a_site(docroot, account=hosting.sshd.user, host=host, hints={"yara": readable})
+    async with SshReach(Keys(web1=login_of(hosting))).open(host, Errand(TOKEN, site)) as reached:
+        yara = asking.yara_of(site, await reached.call(asking.yara_ready(site), unheard))
+        assert yara["python"] == readable
+        layout = Layout(docroot, docroot, f"{docroot}/wp-content", f"{docroot}/wp-content/plugins")
+        survey = await reached.call(asking.survey(layout), unheard)
+        entries = [Entry(*row) for row in unpack(survey["rows"])]
+        judged: list[dict[str, Judged]] = []
+        for own in (None, OnHost(reached, unheard, yara, [own_pack()], layout, "web1")):
+            memory = Memory("test")
+            search = Search(reached, unheard, layout, [own_pack()], memory, own)
+            await search.all(entries, nothing)
+            judged.append(memory.files)
+            assert search.told()["on_host"] == (search.told()["read"] if own else 0)
+            assert search.told()["gave_up"] == ""
+    assert judged[0] == judged[1]
+    assert sum(bool(each.hits) for each in judged[1].values()) > len(SAMPLES)
+
+
+@pytest.fixture
+def readable() -> Iterator[str]:
+    """A Python that every account of this machine can run, with the yara-x of the tests' own."""
+    folder = Path(tempfile.mkdtemp(prefix="steelyard-yara-"))
+    folder.chmod(0o755)
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for each in files("yara-x") or ():
+        (packages / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(each.locate(), packages / each)
+    yield str(folder / "bin" / "python")
+    shutil.rmtree(folder)
+
+
+def unheard(_: object) -> None:
+    """What is told is of no interest."""
+
+
+async def nothing() -> None:
+    """Nothing is kept on the way."""
 
 
 async def test_the_plan_and_the_run_say_where_files_are_judged(scanned: Scanned) -> None:
@@ -217,105 +261,6 @@ async def test_an_older_yara_x_is_not_asked(scanned: Scanned, tmp_path: Path) ->
     run, _ = await scanned.scan()
     assert run.plan is not None
     assert [each for each in run.plan.warnings if "does not work" in each.message]
-
-
-# What is sent, and what comes back
-
-
-@pytest.mark.parametrize("path", SENT, ids=lambda path: path.name)
-def test_what_is_sent_is_read_by_python_3_7_and_imports_no_more_than_is_sent(path: Path) -> None:
-    sent = {f"steelyard.toolbox.hosted.{each[:-3].replace('/', '.')}" for each in yara.FILES}
-    for node in ast.walk(ast.parse(path.read_text(), feature_version=(3, 7))):
-        if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            names = (
-                {f"{module}.{each.name}" for each in node.names} if module == "steelyard.toolbox.hosted" else {module}
-            )
-        elif isinstance(node, ast.Import):
-            names = {each.name for each in node.names}
-        else:
-            continue
-        for name in names:
-            assert name in sent or name.partition(".")[0] in {*sys.stdlib_module_names, "yara_x"}
-
-
-def test_it_is_bounded_before_it_looks_at_a_file() -> None:
-    code = (
-        "import os, resource\n"
-        "from steelyard.toolbox.hosted.scanner import program\n"
-        "program._bound()\n"
-        "def tried(what):\n"
-        "    try:\n        what()\n        print('worked')\n"
-        "    except (OSError, MemoryError):\n        print('refused')\n"
-        "status = open('/proc/self/status').read()\n"
-        "tried(lambda: os.write(os.memfd_create('x'), b'x'))\n"
-        "tried(lambda: bytearray(4 << 30))\n"
-        "tried(lambda: [os.dup(0) for _ in range(99)])\n"
-        "print(os.nice(0), 'NoNewPrivs:\\t1' in status)\n"
-    )
-    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.splitlines() == [*["refused"] * 3, "10 True"], done.stderr
-
-
-def packed(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode())).decode()
-
-
-HIT = ["odd", "rule", "theirs", "Ana", "MIT", "about", "evidence"]
-GOOD = [0, "0" * 64, [HIT], "", ""]
-
-
-def test_what_it_tells_is_taken() -> None:
-    (looked,) = answered(packed(f'"1.0"\n{json.dumps(GOOD)}\n[1,"00'), 2, {"theirs"})
-    assert [tuple(each) for each in looked.hits] == [tuple(HIT)]
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        [1, *GOOD[1:]],
-        [0, "xyz", [], "", ""],
-        [0, "0" * 64, [HIT] * 21, "", ""],
-        [0, "0" * 64, [["bad", *HIT[1:]]], "", ""],
-        [0, "0" * 64, [[*HIT[:2], "others", *HIT[3:]]], "", ""],
-        [0, "0" * 64, [HIT[:6]], "", ""],
-        [0, "0" * 64, [[*HIT[:6], [1]]], "", ""],
-        [0, "0" * 64, [], "<b>", ""],
-        {"0": 1},
-        7,
-    ],
-)
-def test_what_it_may_not_tell_is_refused(told: Any) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        answered(packed(f'"1.0"\n{json.dumps(told)}\n'), 2, {"theirs"})
-
-
-def test_what_it_tells_is_short_and_printable() -> None:
-    hostile = [*HIT[:1], *["\x1b[2J<b>\0" * 9999] * 1, "theirs", *["\u202e\x07" * 9999] * 4]
-    (looked,) = answered(packed(f'"1.0"\n{json.dumps([0, "0" * 64, [hostile], "", ""])}\n'), 1, {"theirs"})
-    for text in looked.hits[0]:
-        assert len(text) <= 2002
-        assert text.isprintable()
-
-
-@given(
-    st.one_of(
-        st.binary(max_size=200),
-        st.recursive(st.none() | st.integers() | st.text(), st.lists).map(
-            lambda told: f'"1"\n{json.dumps(told)}\n'.encode()
-        ),
-    )
-)
-def test_nothing_that_it_says_breaks_more_than_its_answer(said: bytes) -> None:
-    with suppress(ValueError, TypeError):
-        answered(base64.b64encode(zlib.compress(said)).decode(), 3, {"theirs"})
-
-
-def test_no_more_is_unpacked_than_it_may_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_host, "_MOST", 1000)
-    assert (
-        len(answered(packed("1\n" + "\n".join(json.dumps([n, "", [], "", "x"]) for n in range(999))), 999, set())) < 99
-    )
 
 
 def judged_at(run: RunSeen) -> str:

@@ -22,9 +22,10 @@ from steelyard.toolbox.scanning.model import LONGEST_EVIDENCE, OWN_PACK, Entry, 
 from steelyard.toolbox.scanning.scanners import Looked
 from steelyard.toolbox.tools import scan as asking
 
+LEAST: Final = 500
 FILES: Final = 3000
 BYTES: Final = 100_000_000
-"""Of what it is asked at a time: it compiles all rules for each."""
+"""Of what it is asked at a time: it compiles all rules for each. For `LEAST` files one process is enough."""
 PROCESSES: Final = 2
 """Of it at once, as there are beside the worker."""
 _MOST: Final = 10_000_000

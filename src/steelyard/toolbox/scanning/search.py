@@ -15,7 +15,7 @@ from steelyard.toolbox.hosted.scanner.looking import Pack
 from steelyard.toolbox.model import Json
 from steelyard.toolbox.reach import HostError, Line, Progress, Reached, Tell
 from steelyard.toolbox.scanning.model import Entry, Judged, Layout, Memory
-from steelyard.toolbox.scanning.on_host import BYTES, FILES, PROCESSES, OnHost
+from steelyard.toolbox.scanning.on_host import BYTES, FILES, LEAST, PROCESSES, OnHost
 from steelyard.toolbox.scanning.sandbox import LOCKS
 from steelyard.toolbox.scanning.scanners import Looked, ScannerError, Scanners, scanners
 from steelyard.toolbox.tools import scan as asking
@@ -76,7 +76,7 @@ class Search:
             self._there |= {entry.name for entry, _ in looked}
             await self._judge(looked)
 
-        portions = batched(entries, FILES, BYTES)
+        portions = batched(entries, min(FILES, max(LEAST, -(-len(entries) // PROCESSES))), BYTES)
         await _together([self._take(portions, look, keep) for _ in range(PROCESSES)])
         left = [each for each in entries if each.name not in self._there]
         if host.gave_up:

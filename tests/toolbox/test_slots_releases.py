@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from steelyard.kit.errors import ConfigError, SlotError
 from steelyard.operations import core_fetching, core_slots
 from steelyard.operations.core_slots import Pins
 from steelyard.store.database import Database
-from steelyard.toolbox.hosted.scan import HEADER, header
+from steelyard.toolbox.hosted.here import Here
+from steelyard.toolbox.hosted.scan import HEADER, header, versions
 from steelyard.toolbox.registry import NewSite, add_site
 from steelyard.toolbox.scanning.scan import worker_verbs
 from steelyard.toolbox.slots import Shelf, find_slot, read_trusted
@@ -116,6 +117,11 @@ def test_a_header_is_read_as_wordpress_reads_it(start: bytes, told: tuple[str, s
     assert header(start) == told
 
 
+def test_a_header_that_stands_too_far_down_is_none() -> None:
+    """WordPress looks at 8 KB."""
+    assert header(b"<?php\n" + b"#" * 8192 + HEAD) == ("", "")
+
+
 @given(st.binary(max_size=300))
 def test_no_header_is_too_odd(noise: bytes) -> None:
     kind, version = header(b"<?php\nPlugin Name: X\nVersion: 1.0\n" + noise)
@@ -128,6 +134,34 @@ def test_of_two_headers_that_of_the_file_called_as_the_folder_counts(tmp_path: P
     files = {"x/a.php": HEAD, "x/x.php": HEAD.replace(b"1.0", b"2.0")}
     found = unpack(a_zip(tmp_path / "a.zip", files), tmp_path / "out")
     assert release_of(tmp_path / "out", found.folder).version == "2.0"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        CART,
+        BLUE,
+        {"x/a.php": HEAD, "x/x.php": HEAD.replace(b"1.0", b"2.0")},
+        {"x/a.php": HEAD.replace(b"Plugin", b"Theme"), "x/main.php": HEAD.replace(b"1.0", b"3.0")},
+        {**BLUE, "blue/editor-style.css": BLUE["blue/style.css"].replace(b"3.0", b"1.0")},
+    ],
+)
+def test_a_host_names_a_release_as_its_slot_does(
+    here: Callable[..., Here], tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    folder = next(iter(files)).partition("/")[0]
+    unpack(a_zip(tmp_path / "a.zip", files), tmp_path / "out")
+    release = release_of(tmp_path / "out", folder)
+    (tmp_path / "content" / f"{release.kind}s").mkdir(parents=True)
+    (tmp_path / "out").rename(tmp_path / "content" / f"{release.kind}s" / folder)
+    layout = [str(tmp_path), str(tmp_path), str(tmp_path / "content"), str(tmp_path / "content/plugins")]
+    assert versions(here(), {"layout": layout})[f"{release.kind}s"] == {release.slug: release.version}
+
+
+def test_what_a_mac_puts_beside_is_left_out(tmp_path: Path) -> None:
+    files = {"__MACOSX/shop-cart/._shop-cart.php": b"\x00\x05", **CART}
+    found = unpack(a_zip(tmp_path / "a.zip", files), tmp_path / "out")
+    assert (found.folder, len(found.files)) == ("shop-cart", len(CART))
 
 
 async def test_of_a_plugin_only_the_manifest_is_kept(settings: Settings, database: Database, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ MOST_FILES = 20_000
 MOST_BYTES = 500_000_000
 MOST_OF_ONE = 100_000_000
 _PIECE = 1_048_576
+_ASIDE = "__MACOSX/"
+"""What a Mac puts beside what it packs. WordPress leaves it out, too."""
 
 
 class Unpacked(NamedTuple):
@@ -45,6 +47,8 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     try:
         with _opened(archive) as entries:
             for path, size, content in entries:
+                if path.startswith(_ASIDE):
+                    continue
                 its_folder, inside = _inside(path)
                 folder = folder or its_folder
                 total += size

@@ -163,8 +163,8 @@ def versions(here: Here, args: dict[str, Any]) -> Any:
     some = not args.get("core_only")
     return {
         "layout": [spelled(each) for each in layout],
-        "plugins": dict(_installed(here, plugins, ".php")) if some and plugins else {},
-        "themes": dict(_installed(here, content + "/themes", "style.css")) if some and content else {},
+        "plugins": dict(_installed(here, plugins, "plugin", ".php")) if some and plugins else {},
+        "themes": dict(_installed(here, content + "/themes", "theme", "style.css")) if some and content else {},
     }
 
 
@@ -221,7 +221,7 @@ def _holds(here: Here, path: str) -> bool:
     return False
 
 
-def _installed(here: Here, folder: str, main: str) -> Iterator[tuple[str, str]]:
+def _installed(here: Here, folder: str, kind: str, main: str) -> Iterator[tuple[str, str]]:
     """Slug and version of what is installed in a folder: the first file of each that has a header."""
     try:
         slugs = here.list(folder)
@@ -229,24 +229,27 @@ def _installed(here: Here, folder: str, main: str) -> Iterator[tuple[str, str]]:
         return
     for slug in slugs[:2000]:
         for path in _headed(here, folder + "/" + slug, slug, main):
-            version = _version(here, path)
+            version = _version(here, path, kind)
             if version:
                 yield spelled(slug), version
                 break
 
 
 def _headed(here: Here, folder: str, slug: str, main: str) -> list[str]:
-    """Where the header may stand: the file called as the folder first."""
+    """Where the header may stand: the file called as the folder, or style.css, first."""
     try:
         names = [each for each in here.list(folder) if each.endswith(main)]
     except Failed:
         return []
-    return [folder + "/" + each for each in sorted(names, key=lambda each: (each != slug + ".php", each))[:20]]
+    return [
+        folder + "/" + each
+        for each in sorted(names, key=lambda each: (each not in (slug + ".php", "style.css"), each))[:20]
+    ]
 
 
-def _version(here: Here, path: str) -> str:
+def _version(here: Here, path: str, kind: str) -> str:
     try:
-        kind, version = header(here.part(path, 0, HEADER))
+        found, version = header(here.part(path, 0, HEADER))
     except Failed:
         return ""
-    return version if kind else ""
+    return version if found == kind else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.kit.errors import RunbookError
+from steelyard.toolbox.cases import judge
 from steelyard.toolbox.model import Host, HostId, Secret, Site, SiteId, Token
 from steelyard.toolbox.own import MOST_BYTES, read_own
 from steelyard.toolbox.runbook import Asked, Left
@@ -118,3 +120,58 @@ def test_a_folder_that_is_none_is_refused(name: str, given_files: dict[str, byte
 def test_whatever_lies_in_a_folder_it_is_read_or_refused(name: str, given_files: dict[str, bytes]) -> None:
     with suppress(RunbookError):
         assert read_own(name, given_files).name == name
+
+
+MISTAKES = [
+    (
+        "",
+        'risk = "dangerous"\n',
+        "`risk`: it should be 'reads', 'changes' or 'destroys'. See docs/how-to/add-a-runbook.md",
+    ),
+    ("minutes = 3", "", "`minutes` is missing"),
+    ("minutes = 3", 'minutes = "three"', "`minutes`: it should be a valid integer"),
+    ("minutes = 3", "minutes = 3\nminuts = 4", "`minuts` is no key: there are name, title,"),
+    (
+        'kind = "number"',
+        'kind = "date"',
+        "`kind` of the parameter days: it should be 'text', 'choice', 'switch' or 'number'",
+    ),
+    ('name = "days"', 'name = "Days"', "`name` of the parameter Days has to be of a-z, 0-9 and _"),
+    ('name = "days"', "", "`name` of parameter 1 is missing"),
+    (
+        "default = 7",
+        "default = 7\nleast = 10",
+        "the default of the parameter days is 7: write a number from 10 to 1000000",
+    ),
+    ("default = 7", 'default = "a week"', "the default of the parameter days is 'a week': write a number from 0"),
+    ("default = 7", "least = 3\nmost = 2", "a `least` of 3 and a `most` of 2"),
+    ("default = 7", '[[parameters]]\nname = "days"\nlabel = "Again"', "two parameters have one name, of days"),
+    ('kind = "number"\ndefault = 7', 'kind = "choice"\nchoices = ["a"]\ndefault = "b"', "none of its choices: 'b'"),
+]
+RIGHT = """name = "look"
+title = "Look at it"
+summary = "Looks at a site and says what it sees."
+risk = "reads"
+minutes = 3
+
+[[parameters]]
+name = "days"
+label = "Days"
+kind = "number"
+default = 7
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong", "said"), MISTAKES, ids=lambda text: text[:30])
+def test_a_mistake_in_the_description_is_told_with_what_to_write_instead(right: str, wrong: str, said: str) -> None:
+    written = RIGHT.replace(right, wrong) if right else RIGHT.replace('risk = "reads"\n', wrong)
+    assert written != RIGHT
+    read_own("look", {"run": b"#!/bin/sh\n", "runbook.toml": RIGHT.encode()})
+    with pytest.raises(RunbookError, match=re.escape(said)):
+        read_own("look", {"run": b"#!/bin/sh\n", "runbook.toml": written.encode()})
+
+
+def test_a_case_that_chooses_what_is_no_parameter_is_refused() -> None:
+    runbook = read_own("look", {"run": b"#!/bin/sh\n", "runbook.toml": RIGHT.encode()})
+    with pytest.raises(RunbookError, match="chooses day, which is no parameter"):
+        judge(runbook, "any", {"asked": {"values": {"day": 7}}, "plan": {}})

@@ -99,6 +99,10 @@ def _undo(runbook: Runbook, case: Mapping[str, Json], facts: Mapping[str, Json])
 def asked_of(runbook: Runbook, given: Mapping[str, Json]) -> Asked:
     """What a case asks for, with what it does not say filled in."""
     site = {**SITE, **given.get("site", {})}
+    if unknown := given.get("values", {}).keys() - {each.name for each in runbook.parameters}:
+        raise RunbookError(
+            f"a case of {runbook.name} chooses {', '.join(sorted(unknown))}, which is no parameter of it"
+        )
     values = {each.name: default_of(each) for each in runbook.parameters} | dict(given.get("values", {}))
     return Asked(
         Site(

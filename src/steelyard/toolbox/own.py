@@ -12,7 +12,7 @@ import base64
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,7 @@ PROGRAMS: Final = ("run", "plan", "check", "undo")
 MOST_BYTES: Final = 256 * 1024
 """Of all files of a folder together: they are sent to the host at every run."""
 
+_HOW_TO: Final = "docs/how-to/add-a-runbook.md"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
 
@@ -40,7 +41,7 @@ class _Parameter(BaseModel):
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,40}$")
     label: str
     label_fr: str = ""
-    kind: str = Field(default="text", pattern="^(text|choice|switch|number)$")
+    kind: Literal["text", "choice", "switch", "number"] = "text"
     default: str | int | bool = ""
     help: str = ""
     help_fr: str = ""
@@ -75,6 +76,8 @@ def read_own(name: str, files: Mapping[str, bytes]) -> Runbook:
     """The runbook of a folder called `name` that holds `files` (by their names; no folders). Raises RunbookError."""
     described = _described(name, files)
     parameters = tuple(_parameter(each) for each in described.parameters)
+    if len(twice := {each.name for each in parameters}) < len(parameters):
+        raise RunbookError(f"{DESCRIPTION} of {name}: two parameters have one name, of {', '.join(sorted(twice))}")
     _require_arguments(name, described.args, parameters)
     programs = {each: files[each] for each in PROGRAMS if each in files}
     own = _Own(described, files)
@@ -163,28 +166,45 @@ def _described(name: str, files: Mapping[str, bytes]) -> _Description:
         raise RunbookError(
             f"the files of {name} are more than 256 KB, which go to the host at every run: leave some out"
         )
+    written: dict[str, Any] = {}
     try:
-        described = _Description.model_validate(tomllib.loads(files[DESCRIPTION].decode()))
+        written = tomllib.loads(files[DESCRIPTION].decode())
+        described = _Description.model_validate(written)
     except KeyError:
         raise RunbookError(f"{name} has no {DESCRIPTION}: make one with `steelyard runbook new {name}`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunbookError(f"{DESCRIPTION} of {name} cannot be read as TOML: {error}") from None
     except ValidationError as error:
-        raise RunbookError(f"{DESCRIPTION} of {name}: {_first(error)}") from None
+        raise RunbookError(f"{DESCRIPTION} of {name}: {_first(error, written)}. See {_HOW_TO}") from None
     if described.name != name:
         raise RunbookError(f"{DESCRIPTION} of {name} says name = {described.name!r}: it is the folder's, {name!r}")
     return described
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, written: Mapping[str, Any]) -> str:
+    """The first mistake, in words that say what to write instead."""
     first = error.errors()[0]
-    place = ".".join(str(each) for each in first["loc"])
-    return f"{place}: {first['msg']}"
+    model, key, of = _Description, first["loc"][0], ""
+    if key == "parameters" and len(first["loc"]) > 2:
+        model, number, key = _Parameter, int(first["loc"][1]), first["loc"][2]
+        called = written["parameters"][number].get("name")
+        of = f" of the parameter {called}" if isinstance(called, str) else f" of parameter {number + 1}"
+    match first["type"]:
+        case "missing":
+            return f"`{key}`{of} is missing"
+        case "extra_forbidden":
+            return f"`{key}`{of} is no key: there are {', '.join(model.model_fields)}"
+        case "string_pattern_mismatch":
+            return f"`{key}`{of} has to be of a-z, 0-9 and _, such as days"
+        case _:
+            said = re.sub("^(Input|String) should", "it should", first["msg"])
+            return f"`{key}`{of}: {said}"
 
 
 def _parameter(each: _Parameter) -> Parameter:
     if each.kind == "choice" and not each.choices:
         raise RunbookError(f"the parameter {each.name} is a choice without choices: list them")
+    _require_default(each)
     default: Value = each.default
     if each.kind == "switch":
         default = bool(each.default)
@@ -197,7 +217,7 @@ def _parameter(each: _Parameter) -> Parameter:
     return Parameter(
         each.name,
         each.label,
-        cast("Any", each.kind),
+        each.kind,
         default,
         each.help,
         tuple(Choice(text, text) for text in each.choices),
@@ -208,6 +228,17 @@ def _parameter(each: _Parameter) -> Parameter:
         each.most,
         each.secret,
     )
+
+
+def _require_default(each: _Parameter) -> None:
+    if each.kind == "number" and each.least > each.most:
+        raise RunbookError(f"the parameter {each.name} has a `least` of {each.least} and a `most` of {each.most}")
+    fits = isinstance(each.default, int) and each.least <= each.default <= each.most
+    if each.kind == "number" and each.default != "" and not fits:
+        wanted = f"a number from {each.least} to {each.most}"
+        raise RunbookError(f"the default of the parameter {each.name} is {each.default!r}: write {wanted}")
+    if each.kind == "choice" and each.default and each.default not in each.choices:
+        raise RunbookError(f"the default of the parameter {each.name} is none of its choices: {each.default!r}")
 
 
 def _require_arguments(name: str, args: tuple[str, ...], parameters: tuple[Parameter, ...]) -> None:

@@ -41,7 +41,7 @@ def _hinted(site: Site) -> dict[str, Json]:
 def stem_of(site: Site) -> str:
     """How what a site is called in Redis begins: its name, to be read, and a digest that no other site has.
 
-    `shop.example` and `shop-example` read alike there, and sites of two cells may share an id, not a name.
+    `shop.example` and `shop-example` read alike there. Two cells may count to the same id: name and id are one site's.
     """
     slug = re.sub(r"[^a-z0-9-]+", "-", site.name.lower()).strip("-")[:50] or "site"
     return f"{slug}-{hashlib.sha256(f'{site.id} {site.name}'.encode()).hexdigest()[:12]}"

@@ -62,3 +62,9 @@ def test_help_says_of_each_command_what_it_says_of_itself() -> None:
 def test_every_command_is_in_the_help() -> None:
     whole()
     assert set(typer.main.get_group(app).commands) == set(COMMANDS)
+
+
+def test_who_looks_after_web_and_worker_imports_neither() -> None:
+    found = imported("import steelyard.cli.serving")
+    assert "steelyard.operations.serving" in found
+    assert found & {"fastapi", "uvicorn", "asyncssh", "yara_x", "steelyard.main.web", "steelyard.main.worker"} == set()

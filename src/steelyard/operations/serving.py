@@ -12,7 +12,6 @@ import structlog
 from steelyard.config import Settings, to_environment
 from steelyard.jobs.processes import keep_running, run
 from steelyard.kit.errors import StoreError
-from steelyard.main import web, worker
 from steelyard.operations.database import OwnServer, ready_database
 from steelyard.operations.people import links_for_first
 
@@ -24,9 +23,14 @@ log = structlog.get_logger()
 def serve(settings: Settings, role: str) -> None:
     """Serves until SIGINT or SIGTERM: `web`, `worker`, or `all` with both as children, started again when they die."""
     with ready_database(settings) as (url, server):
+        # A role imports what it is made of; who looks after both roles imports neither.
         if role == "web":
+            from steelyard.main import web
+
             return run(web.run_web(settings, url))
         if role == "worker":
+            from steelyard.main import worker
+
             return run(worker.run_worker_process(settings, url))
         run(_all(settings, to_environment(settings) | {"DATABASE_URL": url}, server))
 

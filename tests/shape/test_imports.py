@@ -22,8 +22,8 @@ ROUTING = {
 }  # fmt: skip
 TOOLBOX = {
     "access", "acts", "batches", "bundle", "changes", "checks", "erasing", "ground", "helped", "host_secrets",
-    "hosts_pages", "keys", "locks", "looking", "looks", "metrics", "others", "plain", "registry", "rules_pages",
-    "rules_store", "run", "run_view", "runbooks", "runbooks_live", "runbooks_pages", "runs_api",
+    "hosts_pages", "keys", "leaving", "locks", "looking", "looks", "metrics", "others", "plain", "registry",
+    "rules_pages", "rules_store", "run", "run_view", "runbooks", "runbooks_live", "runbooks_pages", "runs_api",
     "runs_data", "runs_pages", "runs_read", "saying", "search", "secrets", "session",
     "shelf", "shell", "sites_forms", "sites_pages", "sites_tables", "sites_telling", "slots", "slots_archive",
     "slots_bring", "slots_keys", "slots_release", "slots_template", "steps", "store", "tasks", "telling",

@@ -104,7 +104,8 @@ async def erase(ground: RunGround, workspace: WorkspaceId, number: RunId) -> Non
         try:
             await _erase_at(ground, workspace, run, site, runbook.erase)
         except (HostError, KeyFileError) as error:
-            log.warning("run.not_erased", workspace=workspace, run=number, why=str(error)[:500])
+            why = error.code if isinstance(error, HostError) else type(error).__name__
+            log.warning("run.not_erased", workspace=workspace, run=number, error=why)
             return
     await _erased(ground, workspace, run)
 

@@ -1,13 +1,16 @@
-# make run | test | test-slow | check | bench NAME=ingest | docs | demo-site: the same lists a laptop and CI run. Each sets up what it misses.
+# make run | install | test | test-slow | check | bench NAME=ingest | docs | demo-site: the same lists a laptop and CI run. Each sets up what it misses.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= $(CURDIR)/.setup/runtime
 export npm_config_update_notifier := false
 
-.PHONY: setup run demo-site test test-slow check bench docs locks clean
+.PHONY: setup install run demo-site test test-slow check bench docs locks clean
 
 setup: .setup/dev
+
+# Steelyard alone, without what tests and checks need.
+install: .setup/run
 
 # The runtime alone: what `make run` needs.
 .setup/run: requirements.lock package-lock.json pyproject.toml

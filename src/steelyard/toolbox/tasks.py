@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from procrastinate import App
 
@@ -62,7 +62,7 @@ def register(app: App, ground: RunGround) -> None:
         await erase(ground, WorkspaceId(workspace), RunId(run))
 
     @app.task(name=_LOOK, queue=TOOLBOX, retry=Retry(3))
-    async def look_at(workspace: str, what: What, number: int) -> None:
-        await look(ground, WorkspaceId(workspace), what, number)
+    async def look_at(workspace: str, what: str, number: int) -> None:
+        await look(ground, WorkspaceId(workspace), cast("What", what), number)
 
     del run_one, erase_one, look_at  # Procrastinate knows them

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from steelyard.kit.ids import CellId, ConversationId, EngineerId, Position, TeamId, WorkspaceId, workspace_id
 from steelyard.kit.instants import Micros, micros
@@ -23,7 +20,6 @@ from steelyard.routing.router import scale
 from steelyard.routing.seen import Seen, SeenConversation, SeenEngineer, SeenTeam, Settled
 from steelyard.routing.state import State
 from steelyard.store.database import Database
-from steelyard.store.embedded import APP
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 from steelyard.store.ledger import Fold, Ledger
 
@@ -126,24 +122,6 @@ class Desk:
 
     def order(self) -> Order:
         return Order(self.second, 0, self.second, "test")
-
-
-class Seeded(NamedTuple):
-    """A database of which tests get copies, and the desk in it: see `database_name`."""
-
-    name: str
-    desk: Desk
-
-
-def seed(server: Any, keys: Path, name: str, fill: Callable[[Database, WorkspaceId], Awaitable[Desk]]) -> Seeded:
-    """Writes a desk into a database of that name, once for all tests that begin with it."""
-
-    async def write() -> Desk:
-        async with Database.open(server.url(APP, name)) as database:
-            return await fill(database, await connected(database, keys))
-
-    server.copy("ground", name)
-    return Seeded(name, asyncio.run(write()))
 
 
 PEOPLE = [

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, browsers
+from desk_seed import connected
+from seeded import Seeded, seed
+from signing_in import PASSWORD, Clock, MakeClient, browsers
 from steelyard.main.ground import ROOMS
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Role
@@ -47,19 +50,25 @@ async def make_client(database: Database, static: Static, keys: Path, clock: Clo
         yield make
 
 
+@pytest.fixture(scope="session")
+def seeded(server: Any, keys: Path, stored_password: str) -> Seeded[Town]:
+    async def write(database: Database) -> Town:
+        home, foreign = [await connected(database, keys, each) for each in ("home", "other")]
+        made = Town(database, Clock(), stored_password, home, foreign, "")
+        for role in Role:
+            await made.person(role.value, role)
+        await made.person("abroad", Role.ADMINISTRATOR, at=made.foreign)
+        await made.person("nobody")
+        return made
+
+    return seed(server, "town", write)
+
+
 @pytest.fixture
-async def town(
-    database: Database, make_workspace: MakeWorkspace, clock: Clock, stored_password: str, superuser_url: str
-) -> Town:
+def town(database: Database, clock: Clock, superuser_url: str, seeded: Seeded[Town]) -> Town:
     """Everybody at home under the name of their role, one abroad, and one who belongs nowhere."""
-    made = Town(
-        database, clock, stored_password, await make_workspace("home"), await make_workspace("other"), superuser_url
-    )
-    for role in Role:
-        await made.person(role.value, role)
-    await made.person("abroad", Role.ADMINISTRATOR, at=made.foreign)
-    await made.person("nobody")
-    return made
+    there = seeded.written
+    return replace(there, database=database, clock=clock, superuser_url=superuser_url, people=dict(there.people))
 
 
 @pytest.fixture

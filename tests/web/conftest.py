@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from desk_seed import NOW, Desk, Seeded, busy_desk, seed
+from desk_seed import NOW, Desk, busy_desk, connected
+from seeded import Seeded, seed
 from signing_in import Clock, MakeClient, browsers
 from steelyard.main.ground import ROOMS, ledger
 from steelyard.people.members import join, person_of_address
@@ -50,13 +51,16 @@ def client(make_client: MakeClient) -> httpx.AsyncClient:
 
 
 @pytest.fixture(scope="session")
-def seeded(server: Any, keys: Path) -> Seeded:
-    return seed(server, keys, "desk", busy_desk)
+def seeded(server: Any, keys: Path) -> Seeded[Desk]:
+    async def write(database: Database) -> Desk:
+        return await busy_desk(database, await connected(database, keys))
+
+    return seed(server, "desk", write)
 
 
 @pytest.fixture
-def desk(database: Database, seeded: Seeded) -> Desk:
-    return seeded.desk.copied(database)
+def desk(database: Database, seeded: Seeded[Desk]) -> Desk:
+    return seeded.written.copied(database)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from desk_seed import Desk, Seeded, busy_desk, seed
+from desk_seed import Desk, busy_desk, connected
+from seeded import Seeded, seed
 from shadow_seed import FRENCH, SECURITY, SUPPORT, give, shadow_desk, switch
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.routing.model import NO_TEAM, Switch
@@ -21,8 +22,11 @@ MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 
 
 @pytest.fixture(scope="module")
-def seeded(server: Any, keys: Path) -> Seeded:
-    return seed(server, keys, "shadow", shadow_desk)
+def seeded(server: Any, keys: Path) -> Seeded[Desk]:
+    async def write(database: Database) -> Desk:
+        return await shadow_desk(database, await connected(database, keys))
+
+    return seed(server, "shadow", write)
 
 
 async def press(client: httpx.AsyncClient, change: str, **headers: str) -> httpx.Response:

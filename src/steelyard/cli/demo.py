@@ -7,6 +7,8 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ import typer
 from rich.table import Table
 
 from steelyard.cli.base import AsJson, app, out
+from steelyard.demo.hosting import prepared
 from steelyard.kit.errors import SteelyardError
 from steelyard.main import logs
 from steelyard.operations import demo as demonstration
@@ -37,9 +40,9 @@ def demo(
     folder = Path(tempfile.mkdtemp(prefix="steelyard-demo-"))
     folder.chmod(0o755)
     try:
-        port = _free_port(port)
         options = demonstration.DemoOptions(rate, seed, duration, messages)
-        figures = demonstration.demo(folder, port, options, lambda intercom: _say_ready(port, intercom, as_json))
+        with free_port(port) as free:
+            figures = demonstration.demo(folder, free, options, lambda intercom: _say_ready(free, intercom, as_json))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if as_json:
@@ -49,11 +52,12 @@ def demo(
 
 
 def _say_ready(port: int, intercom: str, quiet: bool) -> None:
-    if not quiet:
-        out.print(
-            f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nIts Intercom: {intercom}\n"
-            "Ctrl-C ends the demo and removes its data.\n"
-        )
+    if quiet:
+        return
+    out.print(f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nIts Intercom: {intercom}")
+    if prepared() is None:
+        out.print("Its runbooks have no site to work on: `make demo-site` gets a real WordPress, on Debian.")
+    out.print("Ctrl-C ends the demo and removes its data.\n")
 
 
 def _table(title: str, figures: dict[str, Any]) -> None:
@@ -63,13 +67,23 @@ def _table(title: str, figures: dict[str, Any]) -> None:
     out.print(table)
 
 
-def _free_port(wanted: int) -> int:
+@contextmanager
+def free_port(wanted: int) -> Generator[int]:
+    """`wanted` or another port that nobody listens on, kept from other demos while the block runs.
+
+    A desk begins to listen seconds after its port was chosen: a demo that starts meanwhile has to choose another one.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket(socket.AF_UNIX) as claim:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
+                free = int(probe.getsockname()[1])
+                if sys.platform == "linux":
+                    claim.bind(f"\0steelyard-demo-{free}")  # a name without a file, gone with this process
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            probe.close()
+            yield free
+            return
     raise SteelyardError(f"port {wanted} is taken on 127.0.0.1, and no other is free")

@@ -17,8 +17,7 @@ def test_a_port_that_is_listened_on_is_left() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names without a file")
 def test_a_port_that_another_demo_has_chosen_is_left_until_that_one_ends() -> None:
-    with free_port(0) as first:
-        with free_port(first) as second:
-            assert second != first
+    with free_port(0) as first, free_port(first) as second:
+        assert second != first
     with free_port(first) as again:
         assert again == first

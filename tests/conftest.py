@@ -13,12 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from desk_seed import connected
 from steelyard.kit.ids import WorkspaceId
+from steelyard.people import passwords
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP, OWNER, Embedded
 from steelyard.store.keys import WEB, WORKER, Keys, add_key, key_file
@@ -147,6 +149,14 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (WEB, WORKER):
         add_key(key_file(folder, name))
     return folder
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing a password takes no time: for who signs in often and does not ask how long it takes."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", quick)
+    monkeypatch.setattr(passwords, "_NOBODYS", quick.hash("nobody signs in with this"))
 
 
 @pytest.fixture

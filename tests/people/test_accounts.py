@@ -107,6 +107,7 @@ async def test_who_is_a_member_of_nothing_chooses_a_password_all_the_same(enter:
     assert (await other.get("/account")).status_code == 401
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_guessing_the_old_password_has_to_wait(enter: Enter) -> None:
     client = await enter("lead")
     guesses = [

@@ -17,6 +17,7 @@ import structlog
 
 from signing_in import INVITED, PASSWORD, MakeClient, become_administrator, link_in, link_to, sign_in
 from steelyard.kit.ids import WorkspaceId
+from steelyard.people import passwords
 from steelyard.people.permissions import Permission, Role
 from steelyard.people.sessions import COOKIE, SECURE_COOKIE
 from steelyard.store.database import Database
@@ -193,6 +194,7 @@ async def test_many_guesses_at_once_gain_nothing(make_client: MakeClient, town: 
     assert (await sign_in(client, address="lead@example.com")).status_code == 429
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_one_place_cannot_try_everybody(make_client: MakeClient, town: Town) -> None:
     client = make_client("10.66.6.6")
     statuses = [(await sign_in(client, "x", address=f"a{each}@example.com")).status_code for each in range(55)]
@@ -217,6 +219,14 @@ async def test_nobody_learns_who_can_sign_in(make_client: MakeClient, town: Town
             times.append(time.perf_counter() - began)
     there, also, absent = (statistics.median(times) for times in took.values())
     assert absent > 0.5 * min(there, also), "an unknown address is answered without comparing a password"
+
+
+async def test_a_password_costs_whoever_guesses_and_as_much_where_there_is_nobody() -> None:
+    stored = await passwords.hashed(PASSWORD)
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$"), "64 MB, three times: less is a decision"
+    assert passwords._NOBODYS.split("$")[:4] == stored.split("$")[:4]
+    assert [*map(len, passwords._NOBODYS.split("$"))] == [*map(len, stored.split("$"))]
+    assert not await passwords.fits("nobody signs in with this", None)
 
 
 # Hostile text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from signing_in import PASSWORD, Clock, MakeClient, MakeWorkspace, become_administrator, link_to, sign_in
 from steelyard.people.links import LINK_LIFE
@@ -107,6 +108,7 @@ async def test_what_was_sent_to_an_ended_session_is_kept(
     assert (await client.get("/switch.json")).json()["reach"]["paused"] is False  # not before it is sent again
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_signing_in_goes_nowhere_else(
     make_client: MakeClient, make_workspace: MakeWorkspace, database: Database, clock: Clock
 ) -> None:
@@ -131,6 +133,7 @@ async def test_a_made_up_cookie_opens_nothing_and_is_not_taken_over(
     assert (await make_client(open_to_loopback=False, cookies={COOKIE: "made-up"}).get("/desk")).status_code == 401
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_guessing_has_to_wait(
     make_client: MakeClient, make_workspace: MakeWorkspace, database: Database, clock: Clock
 ) -> None:

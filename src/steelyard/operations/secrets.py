@@ -13,6 +13,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.operations.database import opened, workspaces
 from steelyard.routing.connections import Sealed, read_sealed, secret_place, token_place, write_sealed
 from steelyard.routing.notifications import read_addresses, sealed_at, write_address
+from steelyard.store.boxes import lid_of, number_of_box, open_box, publish_lid
 from steelyard.store.database import Connection, Database
 from steelyard.store.keys import (
     WEB,
@@ -28,6 +29,7 @@ from steelyard.store.keys import (
 )
 from steelyard.toolbox.host_secrets import read_sealed_secrets, secret_at, write_sealed_secret
 from steelyard.toolbox.keys import place_of, read_sealed_keys, write_sealed_key
+from steelyard.toolbox.secrets import read_given, write_given
 
 NAMES = (WEB, WORKER)
 
@@ -86,27 +88,33 @@ async def key_files(database: Database, folder: Path) -> list[KeyFile]:
             addresses = await read_addresses(conn, workspace)
             signing_in = await read_sealed_keys(conn)
             of_hosts = await read_sealed_secrets(conn)
+            for_runs = await read_given(conn, workspace)
         for name, value, place in zip(NAMES, sealed or (), places, strict=False):
             stored[name].append((value, place))
         stored[WEB] += [(value, sealed_at(workspace, number)) for number, value in addresses.items()]
         stored[WORKER] += [(value, place_of(workspace, key)) for key, value in signing_in.items()]
         stored[WORKER] += [(value, secret_at(workspace, *where)) for where, value in of_hosts.items()]
+        stored[WORKER] += [(each.sealed, each.place) for each in for_runs]
     return [_look(key_file(folder, name), stored[name]) for name in NAMES]
 
 
 def _look(file: Path, stored: Sequence[tuple[str, str]]) -> KeyFile:
     """The file, beside what is stored: sealed values and their places."""
-    sealed = Counter(number_of(value) or 0 for value, _ in stored)
+    sealed = Counter(_number(value) for value, _ in stored)
     if not file.exists():
         return KeyFile(file, None, sealed, frozenset())
     known, keys = {number: fingerprint(key) for number, key in read_keys(file).items()}, Keys(file)
-    opened = {number for value, place in stored if (number := number_of(value)) in known and _opens(keys, value, place)}
+    opened = {number for value, place in stored if (number := _number(value)) in known and _opens(keys, value, place)}
     return KeyFile(file, known, sealed, frozenset(sealed.keys() & known.keys() - opened))
+
+
+def _number(sealed: str) -> int:
+    return number_of(sealed) or number_of_box(sealed)
 
 
 def _opens(keys: Keys, sealed: str, place: str) -> bool:
     try:
-        keys.unseal(sealed, place)
+        open_box(keys.file, sealed, place) if number_of_box(sealed) else keys.unseal(sealed, place)
     except KeyFileError:
         return False
     return True
@@ -172,6 +180,8 @@ async def _seal_all(database: Database, folder: Path) -> tuple[int, list[KeyFile
     """Seals every secret that is not under the newest key under it; how many, and what could not be opened."""
     sealed, failed = 0, list[KeyFileError]()
     keys = {name: Keys(key_file(folder, name)) for name in NAMES}
+    async with database.cell() as conn:  # what is typed for runs from now on
+        await publish_lid(conn, lid_of(keys[WORKER].file))
     for workspace in await workspaces(database):
         try:
             sealed += await _seal_anew(database, workspace, keys)
@@ -218,7 +228,16 @@ async def _seal_for_hosts(conn: Connection, workspace: WorkspaceId, keys: Keys) 
         if new != old:
             await write_sealed_secret(conn, host, name, new)
             sealed += 1
-    return sealed
+    return sealed + await _seal_for_runs(conn, workspace, keys)
+
+
+async def _seal_for_runs(conn: Connection, workspace: WorkspaceId, keys: Keys) -> int:
+    """What was typed for runs that may still need it; how many were sealed anew."""
+    lid = lid_of(keys.file)
+    old = [each for each in await read_given(conn, workspace, hold=True) if number_of_box(each.sealed) != lid.number]
+    for each in old:
+        await write_given(conn, each, lid.seal(open_box(keys.file, each.sealed, each.place), each.place))
+    return len(old)
 
 
 def _anew(keys: Keys, sealed: str, place: str) -> str:

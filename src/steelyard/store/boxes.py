@@ -51,11 +51,17 @@ def lid_of(file: Path) -> Lid:
     return Lid(newest, base64.urlsafe_b64encode(_private(known[newest]).public_key().public_bytes_raw()).decode())
 
 
+def number_of_box(sealed: str) -> int:
+    """The number of the key that opens it; 0 for what is no box."""
+    form, _, left = sealed.partition(".")
+    number = left.partition(".")[0]
+    return int(number) if form == _FORMAT and number.isascii() and number.isdigit() and len(number) < 10 else 0
+
+
 def open_box(file: Path, sealed: str, place: str) -> str:
     """The value that was sealed for `place`. Raises KeyFileError where the keys of `file` do not open it."""
-    form, _, left = sealed.partition(".")
-    number, _, body = left.partition(".")
-    key = read_keys(file).get(int(number)) if form == _FORMAT and number.isdigit() else None
+    number, body = number_of_box(sealed), sealed.rpartition(".")[2]
+    key = read_keys(file).get(number)
     if key is None:
         raise KeyFileError(f"{place} is sealed under a key that {file} does not hold: ask for it anew")
     try:

@@ -35,13 +35,13 @@ class Keys:
 
     def __init__(self, file: Path) -> None:
         """The file is read when it is first needed: a cell without a workspace has none."""
-        self._file = file
+        self.file: Final = file
         self._known: dict[int, bytes] = {}
 
     @property
     def newest(self) -> int:
         """The number of the key that seals. Raises KeyFileError where the file cannot be read as one."""
-        self._known = self._known or read_keys(self._file)
+        self._known = self._known or read_keys(self.file)
         return max(self._known)
 
     def seal(self, value: str, place: str) -> str:
@@ -58,11 +58,11 @@ class Keys:
                 f"{place} is not sealed: connect the workspace again with `steelyard connect intercom`, which seals it"
             )
         if number not in self._known:
-            self._known = read_keys(self._file)
+            self._known = read_keys(self.file)
         key = self._known.get(number)
         if key is None:
             raise KeyFileError(
-                f"{place} is sealed under key {number}, which {self._file} does not hold. Copy the file from the"
+                f"{place} is sealed under key {number}, which {self.file} does not hold. Copy the file from the"
                 " machine that rotated, or restore it from where you keep it"
             )
         try:
@@ -70,7 +70,7 @@ class Keys:
             return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], place.encode()).decode()
         except (InvalidTag, ValueError):
             raise KeyFileError(
-                f"{place} was not sealed here under key {number} of {self._file}: the row or the file was replaced."
+                f"{place} was not sealed here under key {number} of {self.file}: the row or the file was replaced."
                 " Restore the one that fits, or connect the workspace again"
             ) from None
 

@@ -249,11 +249,30 @@ async def test_a_hint_that_leads_nowhere_is_said_in_the_plan(
     assert {each.rule for each in found} >= {"eval_of_request"}
 
 
+OLDER = """
+class TimeoutError(Exception): pass
+class ScanError(Exception): pass
+class Compiler:
+    def define_global(self, name, value): pass
+    def enable_includes(self, yes): pass
+    def new_namespace(self, name): pass
+    def add_source(self, text, origin): pass
+    def warnings(self): return []
+    def build(self): return self
+class Scanner:
+    def __init__(self, rules): pass
+    def set_timeout(self, seconds): pass
+    def max_matches_per_pattern(self, most): pass
+    def scan(self, data): pass
+"""
+"""What compiles, but cannot be told the name of a file."""
+
+
 async def test_an_older_yara_x_is_not_asked(scanned: Scanned, tmp_path: Path) -> None:
     """Without what the scanner needs of it: found out before any file is read."""
     older = tmp_path / "older"
-    older.mkdir()
-    (older / "yara_x.py").write_text("class Compiler: pass\nclass TimeoutError(Exception): pass\n")
+    about = b"Metadata-Version: 2.1\nName: yara-x\nVersion: 0.1\n"
+    plant(older, {"yara_x.py": OLDER.encode(), "yara_x-0.1.dist-info/METADATA": about})
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nshift\nPYTHONPATH={older} exec {PYTHON} -S "$@"\n')
     python.chmod(0o755)

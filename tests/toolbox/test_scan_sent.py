@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -65,7 +66,10 @@ def test_it_is_bounded_before_it_looks_at_a_file() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what bounds a process")
-def test_it_is_bounded_when_it_says_that_it_is_ready() -> None:
+def test_it_is_bounded_when_it_says_that_it_is_ready_and_waits_for_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"x")
+    names = [*(bytes(tmp_path / each) for each in ("pipe", "file", "gone")), bytes(tmp_path)]
     folder = Path(hosted.__path__[0])
     modules = [
         [f"steelyard.toolbox.hosted.{each[:-3].replace('/', '.')}", (folder / each).read_text()] for each in SENT
@@ -84,7 +88,10 @@ def test_it_is_bounded_when_it_says_that_it_is_ready() -> None:
         assert "Max address space unlimited" not in limits
         assert "NoNewPrivs:\t1" in Path(f"/proc/{process.pid}/status").read_text()
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
-        assert process.communicate(b"/etc/hostname\0/nowhere\0/etc\0")[0].count(b"\n") == 3
+        out, _ = process.communicate(b"".join(each + b"\0" for each in names), timeout=60)
+    told = [json.loads(line) for line in out.splitlines()]
+    assert [each[4] for each in told] == ["not_a_file", "", "missing", "not_a_file"]
+    assert told[1][1] == hashlib.sha256(b"x").hexdigest()
 
 
 def packed(text: str) -> str:

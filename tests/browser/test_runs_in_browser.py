@@ -94,7 +94,11 @@ async def test_a_shop_is_reset_and_put_back(browser: Browser, console: str) -> N
     page.on("pageerror", lambda error: said.append(str(error)))
     before = await at_site(page, console, "/")
 
-    await page.goto(f"{console}/runbooks")
+    await page.goto(f"{console}/sites")
+    await page.get_by_role("link", name="shop.example").click()
+    await page.get_by_role("button", name="Check shop.example now").click()
+    await expect(page.get_by_text("Its database shop_example answers.")).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Runbooks").click()
     await page.get_by_role("link", name="Reset WordPress").click()
     await page.get_by_label("Site", exact=True).select_option(label="shop.example")
     await page.get_by_role("button", name="Show what it would do").click()

@@ -10,16 +10,18 @@ from steelyard.toolbox.way import Program
 
 LEAVING = 8.0
 """Seconds that a program has to end what it does."""
+_KILLED = 1.0
+"""Seconds for one that is not asked: one behind a connection may go on there, where nothing can be done about it."""
 
 
 async def ended(program: Program) -> None:
-    """Ends a program and waits until it has gone, as long as it may take."""
+    """Ends a program, and waits a little until it has gone."""
     program.end()
-    await left(program)
+    await left(program, _KILLED)
 
 
-async def left(program: Program) -> None:
-    """Waits until a program has gone that was told to, as long as it may take."""
+async def left(program: Program, within: float = LEAVING) -> None:
+    """Waits until a program has gone that was told to, as long as it may take: `within` seconds."""
     with suppress(HostError, TimeoutError):
-        async with asyncio.timeout(LEAVING):
+        async with asyncio.timeout(within):
             await program.gone()

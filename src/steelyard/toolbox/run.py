@@ -163,6 +163,7 @@ class _Work:
             await self._end(Event.FIND_NOTHING, Reason("nothing", plan.nothing), plan)
             return False
         if self._run.state is State.PLANNING:
+            await self._doer.require_root(reached, plan)
             return await self._planned(plan)
         if plan.digest() == self._run.plan_digest:
             return True

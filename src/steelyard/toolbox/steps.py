@@ -17,7 +17,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection, Database
 from steelyard.toolbox import store
 from steelyard.toolbox.journal import Answer, Entry, Outcome, Scrub, agrees
-from steelyard.toolbox.model import Action, By, Check, Json, RunId, Secret, Site, Token
+from steelyard.toolbox.model import Action, By, Check, Json, Plan, Refused, RunId, Secret, Site, Token
 from steelyard.toolbox.prepare import may_be_done
 from steelyard.toolbox.reach import HostError, Reached, Tell
 from steelyard.toolbox.runbook import Read
@@ -27,6 +27,10 @@ from steelyard.web.said import N_, Said
 
 LOST: Final = frozenset({"unreachable", "lost", "busy"})
 """Codes of what passes: the host is reached again. A worker that was killed may leave its site busy for a moment."""
+_NO_SUDO: Final = N_(
+    "%(account)s may not run “%(command)s” as root on %(host)s, which the plan needs. Put the rules there that"
+    " `steelyard host prepare %(host)s` prints, then plan it again."
+)
 _ASKED_AGAIN: Final = 0.2
 """Seconds between two tries of a check."""
 
@@ -83,6 +87,18 @@ class Doer:
         work = asyncio.gather(*(self.act(reached, each.action, 0) for each in reads))
         answers = await (self._unless_cancelled(work) if cancellable else work)
         return {each.into: answer for each, answer in zip(reads, answers, strict=True)}
+
+    async def require_root(self, reached: Reached, plan: Plan) -> None:
+        """That sudo lets the support account do what the plan has root do. Raises Refused, HostError."""
+        argvs = {tuple(each.args["argv"]) for step in plan.steps for each in step.actions if each.by is By.ROOT}
+        if not argvs or self.site.host.account == "root":
+            return
+        tries: list[Json] = [{"user": "root", "argv": list(argv)} for argv in sorted(argvs)]
+        told = await self.act(reached, Action("check.sudo", {"tries": tries}, By.SUPPORT, timeout=60.0), 0)
+        refused = [" ".join(argv) for argv, allowed in zip(sorted(argvs), told["allowed"], strict=True) if not allowed]
+        if refused:
+            values = {"account": self.site.host.account, "host": self.site.host.name, "command": refused[0]}
+            raise Refused("no_sudo", Said(_NO_SUDO, values))
 
     async def do(self, reached: Reached, entries: Sequence[Entry], *, cancellable: bool = True) -> None:
         """Does steps in their order. Raises StepFailed, CalledOff, HostError for a host that was lost, Fenced."""

@@ -33,6 +33,8 @@ SELECT 'event', EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = D
 """
 _KEPT = ("first_name", "last_name", "description", "locale")
 _OPTIONS = ("blog_public", "timezone_string", "gmt_offset")
+_SOME_DONE = re.compile(r"\b(1050|1146)\b")
+"""The server's numbers for a table that is there already, and for one that is not."""
 _OWN = re.compile(r"\Asy[0-9a-f]{8}[no]_")
 
 
@@ -50,7 +52,8 @@ def read(here: Here, args: dict[str, Any]) -> Any:
         grouped: dict[str, list[list[Any]]] = {}
         for kind, *row in rows:
             grouped.setdefault(str(kind), []).append(row)
-        told = _people(here, found, {str(row[0]) for row in grouped.get("table", [])})
+        names = {str(row[0]) for row in grouped.get("table", [])}
+        told = _people(here, found, names, counted="left" not in args)
     except Failed as failed:
         return {"failed": failed.code, "said": failed.message}
     server = grouped.get("server", [["", "0"]])[0]
@@ -106,15 +109,25 @@ def rename(here: Here, args: dict[str, Any]) -> Any:
     at most for queries that are at these tables. Answers `{"renamed": count}`.
     """
     found = credentials(here, args["config"], args.get("php", ""))
+    try:
+        return _renamed(here, found, args["renames"])
+    except Failed as failed:
+        if not _SOME_DONE.search(failed.message):
+            raise
     there = _names(here, found)
     left = pending(args["renames"], there)
     stuck = sorted({each[0] for each in args["renames"]} & there - {each[0] for each in left} - _targets(args))
     if stuck:
         raise Failed("exists", f"{stuck[0]} cannot be renamed: a table of its new name is there, which nobody expects")
-    if left:
-        pairs = ", ".join(f"{name(before)} TO {name(after)}" for before, after in left)
-        ask(here, found, f"SET SESSION lock_wait_timeout = 10; RENAME TABLE {pairs};")
-    return {"renamed": len(left)}
+    return _renamed(here, found, left)
+
+
+def _renamed(here: Here, found: Mapping[str, str], pairs: list[list[str]]) -> dict[str, Any]:
+    """All of them, or none."""
+    listed = ", ".join(f"{name(before)} TO {name(after)}" for before, after in pairs)
+    if listed:
+        ask(here, found, f"SET SESSION lock_wait_timeout = 10; RENAME TABLE {listed};")
+    return {"renamed": len(pairs)}
 
 
 def _targets(args: Mapping[str, Any]) -> set[str]:
@@ -161,16 +174,16 @@ def _names(here: Here, found: Mapping[str, str]) -> set[str]:
     return {str(row[0]) for row in cells(ask(here, found, "SHOW TABLES"))}
 
 
-def _people(here: Here, found: Mapping[str, str], tables: set[str]) -> dict[str, Any]:
-    """What is counted in the site's own tables, where they are there."""
+def _people(here: Here, found: Mapping[str, str], tables: set[str], *, counted: bool) -> dict[str, Any]:
+    """What stands in the site's own tables, where they are there; not `counted`: which sites of a network alone."""
     prefix = found["prefix"]
     lower = {each.lower() for each in tables}
     asked: list[str] = []
     if (prefix + "blogs").lower() in lower:
         asked.append(f"SELECT 'blog', blog_id FROM {name(prefix + 'blogs')} LIMIT 10000")
-    if (prefix + "posts").lower() in lower:
+    if counted and (prefix + "posts").lower() in lower:
         asked.append(f"SELECT 'posts', COUNT(*) FROM {name(prefix + 'posts')} WHERE post_type IN ('post', 'page')")
-    if {(prefix + "users").lower(), (prefix + "usermeta").lower()} <= lower:
+    if counted and {(prefix + "users").lower(), (prefix + "usermeta").lower()} <= lower:
         users, meta = name(prefix + "users"), name(prefix + "usermeta")
         asked.append(f"SELECT 'users', COUNT(*) FROM {users}")
         asked.append(

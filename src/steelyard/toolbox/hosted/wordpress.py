@@ -62,11 +62,11 @@ def prove(here: Here, args: dict[str, Any]) -> Any:
         return status, body
 
     tasks: list[Any] = [
-        # One after the other: what the first page had compiled, the second finds.
-        lambda: (page("/"), page("/wp-login.php")),
+        lambda: page("/"),
+        lambda: page("/wp-login.php"),
         lambda: [row[0] for row in cells(ask(here, found, counted))],
     ]
-    (home, login), counts = here.together(tasks)
+    home, login, counts = here.together(tasks)
     mark = f'content="WordPress {version}"'.encode()
     return {
         "version": version,

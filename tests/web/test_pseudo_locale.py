@@ -14,7 +14,8 @@ import pytest
 
 from desk_seed import ASKED, NOW, PEOPLE, busy_desk
 from steelyard.kit.ids import CellId, WorkspaceId
-from steelyard.main import ROOMS, Site, console_routes
+from steelyard.main.console import Site, console_routes
+from steelyard.main.ground import ROOMS
 from steelyard.people.gate import Gate
 from steelyard.routing import alarms
 from steelyard.store.database import Database

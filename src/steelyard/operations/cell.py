@@ -13,7 +13,7 @@ async def record_everywhere(conn: Connection, kind: str, **data: object) -> None
 
     The transaction is left as that of the last of them: this is its last statement.
     """
-    ledger, fact = ground.ledger(), act(kind, None, moment(ground.now()), **data)
+    ledger, fact = ground.ledger(), act(kind, None, moment(ground.now()), None, **data)
     rows = await (await conn.execute("SELECT workspaces_of_cell()")).fetchall()
     for workspace in sorted(name for (name,) in rows):  # in one order, so that two who do so never wait for each other
         await conn.execute("SELECT set_config('steelyard.workspace', %s, true)", [workspace])

@@ -115,12 +115,16 @@ async def test_a_shop_is_reset_and_put_back(browser: Browser, console: str) -> N
     undo = page.get_by_role("button", name=re.compile("^Undo"))
     await expect(undo).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_text("✓ Done")).to_be_visible()
-    assert "Hello world!" in await at_site(page, console, "/")
+    fresh = await at_site(page, console, "/")
+    assert "Hello world!" in fresh
+    assert "Spring steelyard" not in fresh
 
     await undo.click()
     await expect(page.get_by_text("✓ Done")).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_role("heading", name="Undo Reset WordPress on shop.example")).to_be_visible()
-    assert title_of(await at_site(page, console, "/")) == title_of(before)
+    back = await at_site(page, console, "/")
+    assert "Spring steelyard" in back
+    assert title_of(back) == title_of(before)
     assert [each for each in said if "422" not in each] == [], "the refusal alone is told"
 
 

@@ -183,7 +183,9 @@ def test_a_host_that_nginx_does_not_know_is_refused(hosting: Hosting, wordpress:
 def test_the_demos_shop_is_reached_without_a_name(hosting_folder: Path, hosting_template: Template) -> None:
     with running_shop(hosting_folder / "shop", hosting_template) as site:
         assert site.url == f"http://127.0.0.1:{site.hosting.nginx.port}"
-        assert site.get("/").status == 200
+        home = site.get("/")
+        assert home.status == 200
+        assert "Spring steelyard" in home.body
         pids = [site.hosting.mariadb.server.pid, site.hosting.nginx.server.pid]
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 

@@ -19,14 +19,16 @@ _GOODS = (
     ),
     ("Spring steelyard for the market", "Hooks onto a bag, folds into a pocket, and has settled many an argument."),
 )
+_POST = (
+    "INSERT INTO wp_posts (post_author, post_date, post_date_gmt, post_modified, post_modified_gmt, post_title,"
+    " post_content, post_name, post_excerpt, to_ping, pinged, post_content_filtered) VALUES"
+    " (1, NOW(), UTC_TIMESTAMP(), NOW(), UTC_TIMESTAMP(), '{title}', '<p>{text}</p>', '{name}', '', '', '', '')"
+)
 _OPENED = (
-    "UPDATE wp_options SET option_value = 'Weights and balances' WHERE option_name = 'blogdescription';"
-    " DELETE FROM wp_posts WHERE post_name = 'hello-world'; DELETE FROM wp_comments;"
-    " INSERT INTO wp_posts (post_author, post_date, post_date_gmt, post_modified, post_modified_gmt, post_title,"
-    " post_content, post_name, post_excerpt, to_ping, pinged, post_content_filtered) VALUES "
-) + ", ".join(
-    f"(1, NOW(), UTC_TIMESTAMP(), NOW(), UTC_TIMESTAMP(), '{title}', '<p>{text}</p>', 'goods-{number}', '', '', '', '')"
-    for number, (title, text) in enumerate(_GOODS)
+    "UPDATE wp_options SET option_value = 'Weights and balances' WHERE option_name = 'blogdescription'",
+    "DELETE FROM wp_posts WHERE post_name = 'hello-world'",
+    "DELETE FROM wp_comments",
+    *(_POST.format(title=title, text=text, name=f"goods-{number}") for number, (title, text) in enumerate(_GOODS)),
 )
 """What is in the shop's window: a reset is to be seen."""
 
@@ -40,5 +42,5 @@ def running_shop(folder: Path, template: Template) -> Generator[Site]:
     """
     with Hosting.start(folder, template=template) as hosting:
         site = hosting.make_site(NAME, Wanted(url=f"http://127.0.0.1:{hosting.nginx.port}"))
-        site.sql(_OPENED)
+        site.sql("; ".join(_OPENED))
         yield site

@@ -217,7 +217,7 @@ def _meant(word: str, asked: tuple[str, ...]) -> str:
     """Which of `asked` a word is in some form: `certificates` is `certificate` and `certif`. Else empty."""
     found = fold(word)
     for each in asked:
-        stem = each[: max(3, len(each) - 3)]
-        if found.startswith(each) or (found.startswith(stem) and len(found) <= len(each) + 4):
+        stem, more = each[: max(4, len(each) - 3)], len(each) // 3
+        if found.startswith(each) or (found.startswith(stem) and len(found) <= len(each) + more):
             return each
     return ""

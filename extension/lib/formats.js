@@ -20,6 +20,9 @@ import { pair } from "./values.js";
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /^[a-z0-9!#$%&'*+.^_`|~-]+$/iu;
+/** Show headers only, follow redirects as a browser does, and take nothing in the address for a pattern. */
+const OPTIONS =
+  "--silent --show-error --dump-header - --output /dev/null --compressed --globoff --location --max-redirs 20 --proto =http,https".split(" ");
 const IN_NOTE = new Set(["cache", "cdn", "server"]);
 const LINES = 40;
 const WIDTH = 200;
@@ -55,10 +58,9 @@ export function markdown(page, say) {
 export function curl(page, headers = []) {
   const first = parsed(page.hops[0]?.url ?? page.url);
   if (!first) return "";
-  const options = ["--silent", "--show-error", "--dump-header", "-", "--output", "/dev/null", "--compressed", "--globoff", "--location", "--max-redirs", "20"];
   const pinned = new Set(page.hops.map(resolved).filter((each) => each !== ""));
   const sent = headers.filter(([name]) => TOKEN.test(name)).flatMap(([name, value]) => ["--header", oneHeader(name, value)]);
-  const all = [...options, "--proto", "=http,https", ...[...pinned].flatMap((each) => ["--resolve", each]), ...sent, "--url", first.href];
+  const all = [...OPTIONS, ...[...pinned].flatMap((each) => ["--resolve", each]), ...sent, "--url", first.href];
   return ["curl", ...all.map(quoted)].join(" ");
 }
 

@@ -1,4 +1,3 @@
-// @ts-check
 /** Many browsing histories that nobody thought of: what is shown is what truly came, and what is kept is bounded. */
 import assert from "node:assert/strict";
 import { test } from "node:test";

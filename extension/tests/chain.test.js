@@ -1,4 +1,3 @@
-// @ts-check
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MOST, NOTHING, loadBefore, pageOf, pages } from "../lib/chain.js";
@@ -233,9 +232,28 @@ test("headers larger than is kept are left out, and counted", () => {
   assert.equal(hop.headers.length + hop.left, 40);
 });
 
+test("a chain of redirects that does not end keeps its last hops", () => {
+  const turns = Array.from({ length: 100 }, (_, at) => [
+    { kind: "request", id: "1", tab: 7, time: at, url: `${SITE}${at}` },
+    { kind: "redirect", id: "1", tab: 7, time: at, url: `${SITE}${at}`, to: `${SITE}${at + 1}`, status: 302, headers: [["x", "y".repeat(20_000)], ["z", "1"]] },
+  ]);
+  const [chain] = fold(turns.flat()).tabs[7].pending;
+  assert.deepEqual([chain.hops.length, chain.hops.at(-1).url], [MOST.hops, `${SITE}100`]);
+  assert.deepEqual(chain.hops.slice(0, -1).map((hop) => [hop.headers.length, hop.left]), Array.from({ length: MOST.hops - 1 }, () => [0, 2]));
+});
+
+test("of more tabs than are kept, those of which nothing was told for longest go first", () => {
+  const many = Array.from({ length: MOST.tabs + 5 }, (_, at) => ({ ...commit(SITE), tab: at + 1, time: at }));
+  const state = fold(many);
+  assert.equal(Object.keys(state.tabs).length, MOST.tabs);
+  assert.deepEqual([pageOf(state, 5), pageOf(state, 6)?.url], [undefined, SITE]);
+});
+
 test("addresses too long to keep are never taken for one another", () => {
   const long = `${SITE}?${"a".repeat(MOST.url)}`;
   assert.equal(shown([...load(long).slice(0, 4), commit(`${long}b`)]).seen, false);
+  const whole = long.slice(0, MOST.url);
+  assert.equal(loadBefore(fold([...load(whole), began(long), commit(long)]), 7), undefined);
   assert.ok(JSON.stringify(shown([commit(long.repeat(50))])).length < 3 * MOST.url);
 });
 

@@ -1,8 +1,10 @@
-// @ts-check
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import { test } from "node:test";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { curl, markdown, note, quoted, text, visible } from "../lib/formats.js";
 import { trusting } from "../lib/trust.js";
@@ -17,9 +19,15 @@ const SHOP = page([
   hop("https://shop.example/", [["Server", "nginx"], ["Cache-Control", "no-store"], ["Set-Cookie", "wordpress_logged_in=SECRET; Secure; HttpOnly; SameSite=Lax"], ["X-Made-Up", "1"]], { ip: "2001:db8::1" }),
 ]);
 
+/** Where a command that got out of its quotes finds and breaks nothing. */
+const NOWHERE = mkdtempSync(join(tmpdir(), "quoted-"));
+after(() => rmSync(NOWHERE, { recursive: true }));
+
 /** What a shell makes of a command: its arguments. */
 function argumentsIn(shell, command) {
-  const out = execFileSync(shell, ["-c", `curl() { for each; do printf '%s\\0' "$each"; done; }; ${command}`], { encoding: "utf8" });
+  const out = execFileSync(shell, ["-c", `curl() { for each; do printf '%s\\0' "$each"; done; }; ${command}`], {
+    encoding: "utf8", cwd: NOWHERE, stdio: ["ignore", "pipe", "ignore"], timeout: 5000,
+  });
   return out.split("\0").slice(0, -1);
 }
 
@@ -124,9 +132,10 @@ test("hostile addresses and headers stay one argument each, and run nothing", ()
 });
 
 test("any text is one argument", () => {
-  for (const each of ["", "a", "it's", "'", "''", "=http", "~root", "a b", "$(id)", "-x", "\\", "é\n"]) {
+  for (const each of ["", "a", "it's", "'", "''", "=http", "~root", "$HOME", "`id`", "a b", "$(id)", "-x", "\\", "é\n"]) {
     assert.deepEqual(argumentsIn("sh", `curl ${quoted(each)}`), [each]);
   }
+  assert.equal(quoted("=http"), "'=http'", "zsh reads a word that begins with = as the name of a program");
 });
 
 test("curl takes the command as it is meant", { skip: spawnSync("curl", ["--version"]).status !== 0 && "there is no curl" }, async () => {
@@ -135,11 +144,11 @@ test("curl takes the command as it is meant", { skip: spawnSync("curl", ["--vers
     asked.push([request.headers.host, request.url, request.headers["x-sent"]]);
     response.writeHead(request.url === "/?{a}[1]" ? 302 : 200, { location: "/done" }).end("body");
   });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", () => listening(undefined)));
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address();
   const command = curl(page([hop(`http://shop.example:${port}/?{a}[1]`, [], { ip: "127.0.0.1" })]), [["x-sent", "@it's"]]);
-  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env: { PATH: process.env.PATH, no_proxy: "*" } });
-  server.close();
+  after(() => server.close());
+  const { stdout } = await promisify(execFile)("sh", ["-c", command], { cwd: NOWHERE, timeout: 5000, env: { PATH: process.env.PATH, no_proxy: "*" } });
   assert.deepEqual(asked, [[`shop.example:${port}`, "/?{a}[1]", "@it's"], [`shop.example:${port}`, "/done", "@it's"]]);
   assert.match(stdout, /302 Found[^]*200 OK/u);
   assert.doesNotMatch(stdout, /body/u);

@@ -1,4 +1,3 @@
-// @ts-check
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -25,6 +24,10 @@ test("every note has a sentence, and every sentence a note", () => {
   for (const language of LANGUAGES) {
     assert.deepEqual(Object.keys(messages(language)).filter((key) => key.startsWith("value_")).sort(), used, language);
   }
+});
+
+test("every group has a name", () => {
+  for (const group of GROUPS) assert.notEqual(saying("fr")(`group_${group}`), "");
 });
 
 test("headers come in groups, each in the order of the response, unknown ones last; none is lost", () => {

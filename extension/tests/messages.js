@@ -1,4 +1,3 @@
-// @ts-check
 /** The extension's texts, said as Chrome says them. */
 import { readFileSync } from "node:fs";
 
@@ -12,7 +11,7 @@ export function messages(language) {
 /** As `chrome.i18n.getMessage`, but that it throws for an unknown key. @param {string} language */
 export function saying(language) {
   const all = messages(language);
-  return (/** @type {string} */ key, /** @type {string[]} */ values = []) => {
+  return (key, values = []) => {
     if (!all[key]) throw new Error(`no message ${key}`);
     return all[key].message.replace(/\$(\d)/gu, (_, at) => values[Number(at) - 1] ?? "");
   };

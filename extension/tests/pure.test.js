@@ -1,4 +1,3 @@
-// @ts-check
 /** extension/lib is run by Node and by the extension alike: it knows neither the browser nor the page, nor the time. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";

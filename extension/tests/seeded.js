@@ -1,4 +1,3 @@
-// @ts-check
 /** Random numbers that are the same in each run. */
 
 /**
@@ -20,6 +19,6 @@ export function seeded(seed) {
     /** @template T @param {T[]} all @returns {T} */
     one: (all) => all[below(all.length)],
     /** @template T @param {T[]} all @returns {T[]} */
-    shuffled: (all) => all.map((each) => /** @type {const} */ ([below(2 ** 30), each])).sort(([a], [b]) => a - b).map(([, each]) => each),
+    shuffled: (all) => all.map((each) => [below(2 ** 30), each]).sort(([a], [b]) => a - b).map(([, each]) => each),
   };
 }

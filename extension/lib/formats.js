@@ -83,6 +83,16 @@ export function note(page, say, trusted) {
 }
 
 /**
+ * Why no response of a page was seen, in a sentence.
+ * @param {Page} page
+ * @param {Say} say
+ * @param {(hostile: string) => string} [show]   how the browser's word for it is shown
+ */
+export function reason(page, say, show = (line) => line) {
+  return say(`why_${page.why.replaceAll(/[ /]/gu, "_")}`, [show(visible(page.error))]);
+}
+
+/**
  * A text as one argument for a POSIX shell.
  * @param {string} argument
  */
@@ -109,7 +119,7 @@ function headLines(page, say, show = (line) => line) {
   const when = `${new Date(page.time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   const lines = [say("note_title", [show(address(page.url))]), say("load_seen_at", [when])];
   if (page.at !== page.url) lines.push(say("load_now_at", [show(address(page.at))]));
-  if (!page.seen) lines.push(say(`why_${page.why.replaceAll(/[ /]/gu, "_")}`, [show(visible(page.error))]));
+  if (!page.seen) lines.push(reason(page, say, show));
   else if (page.error) lines.push(say("load_broken", [show(visible(page.error))]));
   return lines;
 }

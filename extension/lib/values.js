@@ -115,16 +115,19 @@ function saying(part) {
   return key === undefined ? undefined : { key, values: [], look: matters ?? false };
 }
 
-/** @param {string} value */
+/**
+ * The strictest rule alone, where it leaves nothing to the others.
+ * @param {string} value
+ */
 function directives(value) {
   const given = new Map(value.toLowerCase().split(",").map((each) => pair(each)));
   const age = given.get("max-age") ?? "";
   const shared = given.get("s-maxage") ?? "";
+  if (given.has("no-store")) return [look("value_no_store")];
   return [
-    given.has("no-store") && look("value_no_store"),
     given.has("no-cache") && look("value_no_cache"),
     given.has("private") && look("value_private"),
-    SECONDS.test(age) && (Number(age) ? note("value_max_age", lasting(Number(age))) : look("value_max_age_zero")),
+    SECONDS.test(age) && !given.has("no-cache") && (Number(age) ? note("value_max_age", lasting(Number(age))) : look("value_max_age_zero")),
     SECONDS.test(shared) && note("value_shared_age", lasting(Number(shared))),
     (given.has("stale-while-revalidate") || given.has("stale-if-error")) && note("value_stale_allowed"),
   ];

@@ -241,7 +241,7 @@ function unreached(tab, event) {
 function broughtBy(pending, url, own) {
   const fits = pending.filter((chain) => leadsTo(chain, url));
   const ours = fits.filter((chain) => !chain.earlier);
-  return ours.findLast(isAnswered) ?? ours.at(-1) ?? (own ? undefined : fits.findLast(isAnswered));
+  return ours.filter(isAnswered).at(-1) ?? ours.at(-1) ?? (own ? undefined : fits.filter(isAnswered).at(-1));
 }
 
 /**

@@ -1,12 +1,13 @@
 // @ts-check
 /** Writes untrusted addresses so that nothing makes a link of them, and back. Pure; the same as defang.py. */
-import { DOTS, find } from "./detect.js";
+import { DOTS, Reader } from "./detect.js";
 import { isTrusted } from "./trust.js";
 
 const DOT = new RegExp(`\\[[${DOTS}]\\]|[${DOTS}]`, "gu");
-const SCHEME = /(https?|ftp)(?=:)/giu;
-/** @type {Record<string, string>} */
-const SCHEMES = { http: "hxxp", https: "hxxps", ftp: "fxp" };
+const ADDRESS = /\[[0-9a-f:.]{2,}\]/gi;
+const SCHEME = /(?:https?|ftp):/gi;
+/** One more, before what is read as a path: `http://ssh://…`. */
+const AGAIN = /(?<![a-z0-9+.\]-])[a-z][a-z0-9+-]+:$/i;
 
 /**
  * The text with every untrusted address unclickable; trusted ones, e-mail addresses and names of files as they are.
@@ -14,32 +15,39 @@ const SCHEMES = { http: "hxxp", https: "hxxps", ftp: "fxp" };
  * @param {Set<string>} trusted   as `trusting` makes it
  */
 export function defang(text, trusted) {
+  const reader = new Reader(text);
   let done = "";
   let at = 0;
-  for (const found of find(text)) {
-    done += text.slice(at, found.start);
-    const whole = text.slice(found.start, found.end);
-    done += isTrusted(text, found, trusted) ? whole : written(text, found, trusted);
-    at = found.end;
+  for (let begun = reader.next(0); begun; begun = reader.next(at)) {
+    const kept = isTrusted(text, begun, trusted);
+    const end = kept ? reader.end(begun) : begun.rest;
+    done += text.slice(at, begun.start) + (kept ? text.slice(begun.start, end) : written(text, begun));
+    at = end;
   }
   return done + text.slice(at);
 }
 
 /**
  * @param {string} text
- * @param {import("./detect.js").Found} found
- * @param {Set<string>} trusted
+ * @param {import("./detect.js").Begun} begun
  */
-function written(text, found, trusted) {
-  const between = text.slice(found.start + found.scheme.length, found.authority);
-  const scheme = SCHEMES[found.scheme] ? SCHEMES[found.scheme] + between : found.scheme && `${found.scheme}[:]${between.slice(1)}`;
-  const inside = text.slice(found.rest, found.end);
-  const authority = text
-    .slice(found.authority, found.rest)
-    .replace(/\[[0-9a-f:.]{2,}\]/giu, (each) => each.replaceAll(":", "[:]"))
-    .replace(DOT, "[.]");
-  const all = (authority + inside).replace(SCHEME, (each) => SCHEMES[each.toLowerCase()]);
-  return scheme + defang(all, trusted);
+function written(text, { start, scheme, authority, rest }) {
+  const before = text.slice(start, authority);
+  const host = text
+    .slice(authority, rest)
+    .replace(ADDRESS, (each) => each.replaceAll(":", "[:]"))
+    .replace(DOT, "[.]")
+    .replace(SCHEME, named);
+  return (scheme ? named(before) : before) + (text.startsWith("//", rest) ? host.replace(AGAIN, named) : host);
+}
+
+/**
+ * What begins with a scheme, with a scheme that no program knows.
+ * @param {string} whole
+ */
+function named(whole) {
+  if (/^(?:https?|ftp):/i.test(whole)) return whole.replace(/^[^:]+/, (each) => each.replaceAll("t", "x").replaceAll("T", "X"));
+  return /^(?:hxxps?|fxp):/i.test(whole) || whole.includes("[:]") ? whole : whole.replace(":", "[:]");
 }
 
 /**
@@ -48,12 +56,11 @@ function written(text, found, trusted) {
  */
 export function refang(text) {
   return text
-    .replace(/\bh(?:xx|tt|\*\*)p(s?)(?=\[?:|\[:?\]|:\/\/)/giu, "http$1")
-    .replace(/\bfxp(?=\[?:)/giu, "ftp")
-    .replace(/\[(https?|ftp)\](?=:\/\/)/giu, "$1")
-    .replace(/\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}/giu, ".")
-    .replace(/\[:\]/gu, ":")
+    .replace(/h(?:xx|\*\*)p(?=s?(?:\[?:|\]:\/\/))|fxp(?=\[?:|\]:\/\/)/gi, (each) => each.replace(/[x*]/g, "t").replaceAll("X", "T"))
+    .replace(/\[(https?|ftp)\](?=:\/\/)/gi, "$1")
+    .replace(/\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}/gi, ".")
+    .replace(/\[:\]/g, ":")
     .replace(/\[:\/\/\]/gu, "://")
-    .replace(/\[(?:@|at)\]|\((?:@|at)\)/giu, "@")
+    .replace(/\[(?:@|at)\]|\((?:@|at)\)/gi, "@")
     .replace(/\[\/\]/gu, "/");
 }

@@ -1,35 +1,63 @@
 // @ts-check
 /** Finds in a text what a mail program, a browser or an editor may make a link of. Pure; the same as detect.py. */
+import { Ahead } from "./ahead.js";
+import { isAddress, isHost } from "./names.js";
 import { TLDS } from "./tlds.js";
 
 /**
- * A piece of a text that may become a link.
- * @typedef {object} Found
+ * The beginning of a piece of a text that may become a link.
+ * @typedef {object} Begun
  * @property {number} start
- * @property {number} end
  * @property {string} scheme      in lower case; empty for a bare name
  * @property {number} authority   where user, host and port begin
- * @property {number} rest        where they end: a path, a query, or `end`
+ * @property {number} rest        where they end: a path, a query, or the end
+ * @property {number} limit       where it ends at the latest
  */
+/** @typedef {Begun & {end: number}} Found */
 
-/** Whose addresses have a host whatever stands between the colon and it. */
-const SPECIAL = /(https?|ftp|wss?):/giu;
-const OTHER = /(?<![a-z0-9+.\]-])(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+):\/\/(?=[^\s/])/giu;
-/** Two addresses in a row. */
-const NEXT = /[,;|)\]}](?=(?:https?|ftp|wss?|hxxps?|fxp):)/iu;
 export const DOTS = ".\u3002\uff0e\uff61\u2024";
-const DOT = new RegExp(`[${DOTS}]`, "u");
-const INNER = new RegExp(`[^${DOTS}:[][${DOTS}][^${DOTS}:\\]]`, "u");
+/** Where every program ends what it reads. */
+export const WHITE = "\\u0000-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff";
 /** White space, what encloses, and punctuation, but for what the parser of addresses reads as a dot or leaves out. */
-const SEPARATOR =
-  /[\u0000-\u0020"<>`\u007f-\u00a1\u00ab\u00b4\u00b6\u00bb\u00bf\u1680\u2000-\u200a\u2010-\u2023\u2025-\u2029\u202f-\u205f\u3000\u3001\u3003-\u3020\uff01-\uff0c\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff60\uff62-\uff65]/u;
-const HOST = /[a-z0-9_\-.\u0080-\u{10ffff}]/iu;
-/** Endings of files that are top-level domains too. */
-const FILES = new Set(["md", "mov", "pub", "py", "rs", "sh", "zip"]);
-/** Names of products that are hosts too. */
-const NAMES = new Set(["ado.net", "asp.net", "draw.io", "ml.net", "socket.io", "vb.net"]);
-/** Words that begin a sentence where somebody left out the space before it. */
-const WORDS = new Set("am as at be by call do for go here how in is it link me my new next no now on one open page please re so to us you".split(" "));
+export const SEPARATORS =
+  "\\u0000-\\u0020\"<>`\\u007f-\\u00a1\\u00ab\\u00b4\\u00b6\\u00bb\\u00bf\\u1680\\u2000-\\u200a\\u2010-\\u2023\\u2025-\\u2029\\u202f-\\u205f" +
+  "\\u3000\\u3001\\u3003-\\u3020\\uff01-\\uff0c\\uff0f\\uff1a-\\uff20\\uff3b-\\uff40\\uff5b-\\uff60\\uff62-\\uff65";
+const SEPARATOR = new RegExp(`[${SEPARATORS}]`, "g");
+/** Nothing is found where none of them is. */
+const MARK = new RegExp(`[:${DOTS}]`, "g");
+/** Schemes whose addresses have a host whatever stands between the colon and it. */
+const SPECIAL = /(https?|ftp):/gi;
+const OTHER = new RegExp(
+  `(?<![a-z0-9+\\]${DOTS}-]|[^\\u0000-\\u007f${SEPARATORS}])(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+)://(?=[^/${SEPARATORS}])`,
+  "gi",
+);
+/** Two addresses in a row. */
+const NEXT = /[,;|)\]}](?=[([]?(?:https?|ftp|wss?|hxxps?|fxp)(?::|\[:))/gi;
+const REST = /[/\\?#]/g;
+/** What some programs take for the end of a link. */
+const STOP = /[|^{}[\]'*\\]|[^\u0000-\u007f]/g;
+const BRACKET = /[()]/g;
+const PAIR = /\([^()]*\)/y;
+const INNER = new RegExp(`[^${DOTS}:[][${DOTS}][^${DOTS}:\\]]|\\[[0-9a-f.]*:[0-9a-f.]*:`, "i");
+const HOST = new RegExp(`[A-Za-z0-9_\\-${DOTS}\\u0080-\\uffff]`);
+const NO_HOST = new RegExp(`[^A-Za-z0-9_\\-${DOTS}\\u0080-\\uffff]|[${SEPARATORS}]`, "g");
+/** The part of a name that is read by programs that know ASCII only, and where some end it. */
+const PIECE = new RegExp(`[a-z0-9_-]+(?:[${DOTS}][a-z0-9_-]+)+`, "gi");
+const LINE = new RegExp(`[a-z0-9](?=[-_${DOTS.slice(1)}]|\\.[-_])`, "gi");
+/** Of a name of a host. */
+const LONGEST = 253;
+const PORT = new RegExp(`:\\d{1,5}(?![\\w${DOTS}-])`, "y");
+/** Before an address: some programs see none there, but may see one in its path. */
+const JOINED = new RegExp(`[\\w/]|[^\\u0000-\\u007f${SEPARATORS}]`);
+const JOINED_NAME = /[-\w~@#./]/;
+/** Of an e-mail address, without a path after it. */
+const DOMAIN = /@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])/iy;
+const LOCAL = /[a-z0-9_-]/i;
+/** A host behind signs that only some programs read as a part of it. */
+const BEHIND = new RegExp(`[^${WHITE}"<>\`/\\\\?#.@%]{0,253}[.@%][^${WHITE}.]`, "y");
+const CLOSING = /[.,;:!?'*_)\]}]*/y;
+/** @type {Record<string, string>} */
+const OPEN = { ")": "(", "]": "[", "}": "{" };
 
 /**
  * All of them, in order; none overlaps another.
@@ -37,108 +65,256 @@ const WORDS = new Set("am as at be by call do for go here how in is it link me m
  * @returns {Found[]}
  */
 export function find(text) {
+  const reader = new Reader(text);
   /** @type {Found[]} */
   const found = [];
-  for (const [from, to] of runs(text)) {
-    for (let at = from; at < to; ) {
-      const next = first(text, at, to);
-      if (!next) break;
-      found.push(next);
-      at = next.end;
-    }
+  for (let begun = reader.next(0); begun; ) {
+    const end = reader.end(begun);
+    found.push({ ...begun, end });
+    begun = reader.next(end);
   }
   return found;
 }
 
-/**
- * The stretches without separators that can hold one.
- * @param {string} text
- * @returns {Generator<[number, number]>}
- */
-function* runs(text) {
-  for (let at = 0; at < text.length; ) {
-    const from = at;
-    let may = false;
-    while (at < text.length && !SEPARATOR.test(text[at])) {
-      may ||= text[at] === ":" || DOTS.includes(text[at]);
-      at++;
+/** Reads a text from left to right, in a time that grows as the text does. */
+export class Reader {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+    this.separators = new Ahead(SEPARATOR, text);
+    this.marks = new Ahead(MARK, text);
+    this.specials = new Ahead(SPECIAL, text);
+    this.others = new Ahead(OTHER, text);
+    this.cuts = new Ahead(NEXT, text);
+    this.rests = new Ahead(REST, text);
+    this.ends = new Ahead(NO_HOST, text);
+    this.stops = new Ahead(STOP, text);
+    this.brackets = new Ahead(BRACKET, text);
+    /** The next with a scheme in the stretch that ends at `to`. @type {{to: number, begun: Begun | undefined}} */
+    this.full = { to: -1, begun: undefined };
+  }
+
+  /**
+   * The first that begins at a place or after it. The place never goes back.
+   * @param {number} at
+   * @returns {Begun | undefined}
+   */
+  next(at) {
+    while (at < this.text.length) {
+      const mark = this.marks.after(at);
+      const to = this.separators.after(at);
+      const begun = mark < to ? this.first(at, to) : undefined;
+      if (begun || mark === this.text.length) return begun;
+      at = to + 1;
     }
-    if (may) yield [from, at];
-    at++;
+    return undefined;
+  }
+
+  /**
+   * Where one ends: without what closes a sentence or an open bracket, and without what may hide the next one.
+   * @param {Begun} begun
+   */
+  end({ authority, rest, limit }) {
+    if (rest === limit) return rest;
+    const stop = Math.min(limit, this.stops.after(rest), this.alone(rest, limit));
+    return Math.max(rest, trimmed(this.text, authority, stop));
+  }
+
+  /**
+   * The first bracket between two places that has no other half; the last place where all have.
+   * @param {number} from
+   * @param {number} to
+   */
+  alone(from, to) {
+    for (let place = this.brackets.after(from); place < to; place = this.brackets.after(from)) {
+      from = at(PAIR, this.text, place);
+      if (from === place || from > to) return place;
+    }
+    return to;
+  }
+
+  /**
+   * The first between two places, without separators between them.
+   * @param {number} from
+   * @param {number} to
+   */
+  first(from, to) {
+    if (this.full.to !== to || (this.full.begun && this.full.begun.start < from)) {
+      this.full = { to, begun: this.withScheme(from, to) };
+    }
+    return this.bare(from, this.full.begun?.start ?? to) ?? this.full.begun;
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   * @returns {Begun | undefined}
+   */
+  withScheme(from, to) {
+    const other = this.others.match(from);
+    const stop = Math.min(to, other?.index ?? to);
+    let dull = from; // a host without a dot: no part of it is one
+    for (let match = this.specials.match(from); match && match.index < stop; match = this.specials.match(match.index + 1)) {
+      const after = match.index + match[0].length;
+      if (after < dull) continue;
+      const begun = this.special(match.index, after, to, match[1]);
+      if (this.isEnough(begun, after)) return begun;
+      dull = begun.rest;
+    }
+    if (!other || other.index >= to) return undefined;
+    return this.begun(other.index, other.index + other[0].length, to, other[1]);
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} after
+   * @param {number} to
+   * @param {string} scheme
+   */
+  special(start, after, to, scheme) {
+    let authority = after;
+    while (authority < to && (this.text[authority] === "/" || this.text[authority] === "\\")) authority++;
+    return this.begun(start, authority, to, scheme);
+  }
+
+  /**
+   * Whether it has a host, and without two slashes one that looks like it.
+   * @param {Begun} begun
+   * @param {number} after
+   */
+  isEnough({ authority, rest }, after) {
+    if (authority - after < 2) return INNER.test(this.text.slice(authority, rest));
+    return authority < rest || at(BEHIND, this.text, authority) > authority;
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} authority
+   * @param {number} to
+   * @param {string} scheme
+   * @returns {Begun}
+   */
+  begun(start, authority, to, scheme) {
+    const cut = Math.min(to, this.cuts.after(authority));
+    const at = Math.min(cut, this.rests.after(authority));
+    const whole = this.isClosing(at, cut);
+    const rest = whole ? trimmed(this.text, authority, at) : at;
+    const joined = JOINED.test(this.text[start - 1] ?? "");
+    return { start, scheme: scheme.toLowerCase(), authority, rest, limit: whole || joined ? rest : cut };
+  }
+
+  /**
+   * Whether nothing but the punctuation of a sentence is between two places.
+   * @param {number} from
+   * @param {number} to
+   */
+  isClosing(from, to) {
+    CLOSING.lastIndex = from;
+    return from >= to || from + (CLOSING.exec(this.text)?.[0].length ?? 0) >= to;
+  }
+
+  /**
+   * The first name without a scheme that is a host, or an address with a path.
+   * @param {number} from
+   * @param {number} to
+   */
+  bare(from, to) {
+    for (let at = from; at < to; at++) {
+      if (!HOST.test(this.text[at])) continue;
+      const end = Math.min(to, this.ends.after(at));
+      const begun = this.named(at, end, to);
+      if (begun) return begun;
+      at = end;
+    }
+    return undefined;
+  }
+
+  /**
+   * The first host in a stretch of what hosts are written with: all of it, else what is read of it in ASCII.
+   * @param {number} from
+   * @param {number} end
+   * @param {number} to
+   */
+  named(from, end, to) {
+    if (!(this.marks.after(from) < end)) return undefined;
+    const [start, close] = bounds(this.text, from, end);
+    const begun = this.name(start, close, end, to);
+    if (begun) return begun;
+    for (const piece of this.text.slice(start, close).matchAll(PIECE)) {
+      const at = start + piece.index;
+      for (const length of lengths(piece[0])) {
+        const part = this.name(at, at + length, at + length === close ? end : at + length, to);
+        if (part) return part;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * What is bare between two places, where the whole of it is a host. `end`: with the dots after it.
+   * @param {number} start
+   * @param {number} close
+   * @param {number} end
+   * @param {number} to
+   * @returns {Begun | undefined}
+   */
+  name(start, close, end, to) {
+    const { text } = this;
+    if (end < to && text[end] === "@" && this.isMail(end)) return undefined;
+    const path = end < to && text[end - 1] !== "_" && this.isPath(end);
+    const rest = path ? end : close === end ? Math.min(to, at(PORT, text, end)) : close;
+    const more = path || (rest < to && this.isPath(rest));
+    const mail = start > 1 && text[start - 1] === "@" && LOCAL.test(text[start - 2]);
+    if (mail && !(more && "/\\".includes(text[rest]))) return undefined;
+    if (!(more && isAddress(text, start, close, rest)) && !isHost(text, start, close, rest, more)) return undefined;
+    const long = more && text[rest] === "/" && !JOINED_NAME.test(text[start - 1] ?? "");
+    const limit = long ? Math.min(to, this.cuts.after(rest)) : rest;
+    return { start, scheme: "", authority: start, rest, limit };
+  }
+
+  /** @param {number} at   where the domain of an e-mail address may be */
+  isMail(at) {
+    DOMAIN.lastIndex = at;
+    return TLDS.has(DOMAIN.exec(this.text)?.[1].toLowerCase() ?? "");
+  }
+
+  /** @param {number} from */
+  isPath(from) {
+    return "/\\?#".includes(this.text[from]) && !this.isClosing(from, this.full.to);
   }
 }
 
 /**
- * The first between two places of a run.
+ * Where a name begins and ends without the dots and lines around it.
  * @param {string} text
  * @param {number} from
- * @param {number} to
- */
-function first(text, from, to) {
-  const full = withScheme(text, from, to);
-  return bare(text, from, full ? full.start : to) ?? full;
-}
-
-/**
- * @param {string} text
- * @param {number} from
- * @param {number} to
- * @returns {Found | undefined}
- */
-function withScheme(text, from, to) {
-  const run = text.slice(from, to);
-  const other = run.matchAll(OTHER).next().value;
-  for (const match of run.matchAll(SPECIAL)) {
-    if (other && other.index < match.index) break;
-    const found = special(text, from + match.index, from + match.index + match[0].length, to, match[1]);
-    if (found) return found;
-  }
-  if (!other) return undefined;
-  const start = from + other.index;
-  const authority = start + other[0].length;
-  return ending(text, start, authority, to, other[1]);
-}
-
-/**
- * @param {string} text
- * @param {number} start
- * @param {number} after
- * @param {number} to
- * @param {string} scheme
- */
-function special(text, start, after, to, scheme) {
-  let authority = after;
-  while (authority < to && (text[authority] === "/" || text[authority] === "\\")) authority++;
-  if (authority === to) return undefined;
-  const found = ending(text, start, authority, to, scheme);
-  const host = text.slice(authority, found.rest);
-  const enough = authority - after >= 2 ? host !== "" : INNER.test(host) || host.includes("[");
-  return enough ? found : undefined;
-}
-
-/**
- * Where one that begins ends: at the next one, else at the run's end without the punctuation of the sentence.
- * @param {string} text
- * @param {number} start
- * @param {number} authority
- * @param {number} to
- * @param {string} scheme
- * @returns {Found}
- */
-function ending(text, start, authority, to, scheme) {
-  const next = text.slice(authority, to).search(NEXT);
-  const end = trimmed(text, authority, next < 0 ? to : authority + next);
-  return { start, end, scheme: scheme.toLowerCase(), authority, rest: restOf(text, authority, end) };
-}
-
-/**
- * @param {string} text
- * @param {number} authority
  * @param {number} end
  */
-function restOf(text, authority, end) {
-  const at = text.slice(authority, end).search(/[/\\?#]/u);
-  return at < 0 ? end : authority + at;
+function bounds(text, from, end) {
+  const around = `-_${DOTS}`;
+  while (from < end && around.includes(text[from])) from++;
+  while (end > from && around.includes(text[end - 1])) end--;
+  return [from, end];
+}
+
+/**
+ * The lengths at which its beginning may be taken for a host: all of it, else up to a line or an odd dot.
+ * @param {string} name
+ */
+function lengths(name) {
+  const before = [...name.slice(0, LONGEST).matchAll(LINE)].map((match) => match.index + 1).reverse();
+  return name.length > LONGEST ? before : [name.length, ...before];
+}
+
+/**
+ * Where the match at a place ends; the place where there is none.
+ * @param {RegExp} sticky
+ * @param {string} text
+ * @param {number} place
+ */
+function at(sticky, text, place) {
+  sticky.lastIndex = place;
+  return sticky.test(text) ? sticky.lastIndex : place;
 }
 
 /**
@@ -148,11 +324,14 @@ function restOf(text, authority, end) {
  * @param {number} end
  */
 function trimmed(text, from, end) {
+  /** @type {Record<string, number>} */
+  const open = {};
   for (; end > from + 1; end--) {
     const last = text[end - 1];
     if (".,;:!?'*_".includes(last)) continue;
-    const open = { ")": "(", "]": "[", "}": "{" }[last];
-    if (!open || count(text, from, end, open) >= count(text, from, end, last)) break;
+    if (!OPEN[last]) break;
+    open[last] ??= count(text, from, end, OPEN[last]) - count(text, from, end, last);
+    if (open[last]++ >= 0) break;
   }
   return end;
 }
@@ -165,97 +344,4 @@ function trimmed(text, from, end) {
  */
 function count(text, from, end, what) {
   return text.slice(from, end).split(what).length - 1;
-}
-
-/**
- * The first name without a scheme that is a host, or an address with a path.
- * @param {string} text
- * @param {number} from
- * @param {number} to
- * @returns {Found | undefined}
- */
-function bare(text, from, to) {
-  for (let at = from; at < to; at++) {
-    if (!HOST.test(text[at])) continue;
-    let end = at;
-    while (end < to && HOST.test(text[end])) end++;
-    const found = named(text, at, end, to);
-    if (found) return found;
-    at = end;
-  }
-  return undefined;
-}
-
-/**
- * What is bare between two places, where the whole of it is a host.
- * @param {string} text
- * @param {number} from
- * @param {number} end
- * @param {number} to
- * @returns {Found | undefined}
- */
-function named(text, from, end, to) {
-  while (from < end && "-_".includes(text[from]) || DOT.test(text[from] ?? "")) from++;
-  const after = text[end] ?? "";
-  const path = end < to && "/\\?#".includes(after) && text[end - 1] !== "_";
-  let close = end;
-  while (close > from && ("-_".includes(text[close - 1]) || DOT.test(text[close - 1]))) close--;
-  if (after === "@" && end < to) return undefined;
-  const name = text.slice(from, close);
-  const port = close === end ? /^:\d{1,5}(?![\d.])/u.exec(text.slice(end, to))?.[0] ?? "" : "";
-  const rest = path ? end : close + port.length;
-  const more = path || "/\\?#".includes(text[rest] || " ");
-  const mail = text[from - 1] === "@" && from > 1 && HOST.test(text[from - 2]);
-  if (mail && !more) return undefined;
-  if (!(more && isAddress(name, text.slice(rest, to))) && !isHost(name, more || port !== "")) return undefined;
-  const stop = more ? trimmed(text, rest, cut(text, rest, to)) : rest;
-  return { start: from, end: stop, scheme: "", authority: from, rest };
-}
-
-/**
- * @param {string} text
- * @param {number} from
- * @param {number} to
- */
-function cut(text, from, to) {
-  const next = text.slice(from, to).search(NEXT);
-  return next < 0 ? to : from + next;
-}
-
-/**
- * Whether a name is a host that a link may be made of. `more`: it has a port or a path.
- * @param {string} name
- * @param {boolean} more
- */
-function isHost(name, more) {
-  const labels = name.split(DOT);
-  if (labels.length < 2 || labels.includes("")) return false;
-  const last = labels[labels.length - 1];
-  const top = ascii(last);
-  if (!TLDS.has(top)) return false;
-  if (more || /^www$/iu.test(labels[0])) return true;
-  if (FILES.has(top) || NAMES.has(name.toLowerCase())) return false;
-  return !(/^[A-Z][a-z]+$/u.test(last) && WORDS.has(top) && /[^A-Z0-9_-]$/u.test(labels[labels.length - 2]));
-}
-
-/**
- * Whether it is an IPv4 address with a path, which is not the size of a network.
- * @param {string} name
- * @param {string} path
- */
-function isAddress(name, path) {
-  return /^(\d{1,3}\.){3}\d{1,3}$/u.test(name) && !/^\/\d{1,2}(?![\w/])/u.test(path);
-}
-
-/**
- * A label as the parser of addresses writes it; empty where it cannot be one.
- * @param {string} label
- */
-function ascii(label) {
-  if (/^[a-z0-9-]+$/iu.test(label)) return label.toLowerCase();
-  try {
-    return new URL(`http://a.${label}/`).hostname.slice(2);
-  } catch {
-    return "";
-  }
 }

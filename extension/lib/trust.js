@@ -1,24 +1,38 @@
 // @ts-check
 /** Whether a link leads where the team trusts: decided on the host that a browser would go to. Pure; as trust.py. */
-import { find } from "./detect.js";
+import { SEPARATORS, WHITE } from "./detect.js";
+import { ascii } from "./names.js";
+import { TLDS } from "./tlds.js";
 
-/** @typedef {import("./detect.js").Found} Found */
+/** @typedef {import("./detect.js").Begun} Begun */
 
 const SCHEMES = new Set(["", "http", "https"]);
+/** Of a name of a host. */
+const LONGEST = 253;
 const LETTERS = /^[a-z0-9\p{Ll}\p{Lo}\p{M}-]+$/u;
+/** A target as every program reads it, and the host in it. */
+const TARGET = /^[\u0000-\u0020]*https?:\/\/([^/\\?#\u0000-\u0020]+)(?:[/?#][^\u0000-\u001f\u007f]*| *)$/i;
+const MAIL = /^[\u0000-\u0020]*(?:mailto|tel):/i;
+/** What some programs read as a part of the name that follows. */
+const LEFT = new RegExp(`[^\\u0000-\\u007f${SEPARATORS}]`);
+/** On to where every program stops. */
+const ON = new RegExp(`[^${WHITE}"<>\`/\\\\?#]{0,1000}`, "y");
+const LAST = /[.\u3002\uff0e\uff61]([^.\u3002\uff0e\uff61]+)[.\u3002\uff0e\uff61]*$/;
+const TRUSTABLE = /^\s*(=?)(?:\*\.)?([^\s/\\?#@:=*]+|\[[0-9a-f:.]+\])\s*$/i;
 
 /**
  * The domains that are trusted, as they are compared: `example.com` with all below it, `=example.com` alone.
- * Raises TypeError for one that is no host.
+ * Raises TypeError for one that is no host, and for a whole top-level domain.
  * @param {Iterable<string>} domains
  * @returns {Set<string>}
  */
 export function trusting(domains) {
   const all = new Set();
   for (const each of domains) {
-    const exact = each.trim().startsWith("=");
-    const host = new URL(`http://${each.trim().replace(/^=|^\*\./u, "")}/`).hostname;
-    all.add(exact ? `=${host}` : host);
+    const [, exact, name] = TRUSTABLE.exec(each) ?? [];
+    const host = name && parsed(`http://${name}/`)?.hostname.replace(/\.$/u, "");
+    if (!host || TLDS.has(host)) throw new TypeError(`${each} is no domain that can be trusted.`);
+    all.add(exact + host);
   }
   return all;
 }
@@ -29,26 +43,28 @@ export function trusting(domains) {
  * @param {Set<string>} trusted
  */
 export function isTrustedHost(host, trusted) {
-  if (trusted.has(`=${host}`) || trusted.has(host)) return true;
-  if (/^[\d.]+$/u.test(host) || host.startsWith("[")) return false;
-  for (let at = host.indexOf("."); at >= 0; at = host.indexOf(".", at + 1)) {
-    if (trusted.has(host.slice(at + 1))) return true;
+  const name = host.replace(/\.$/u, "");
+  if (name.length > LONGEST) return false;
+  if (trusted.has(`=${name}`) || trusted.has(name)) return true;
+  if (/^[\d.]+$/u.test(name) || name.startsWith("[")) return false;
+  for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) {
+    if (trusted.has(name.slice(at + 1))) return true;
   }
   return false;
 }
 
 /**
- * Whether what was found in a text leads to a trusted host, for every program that may read it.
+ * Whether what begins in a text leads to a trusted host, for every program that may read it.
  * @param {string} text
- * @param {Found} found
+ * @param {Begun} begun
  * @param {Set<string>} trusted
  */
-export function isTrusted(text, found, trusted) {
-  if (!SCHEMES.has(found.scheme)) return false;
-  const url = parsed((found.scheme ? "" : "http://") + text.slice(found.start, found.end));
-  if (!url || url.username || url.password || !isTrustedHost(url.hostname, trusted)) return false;
-  if (found.scheme && text.slice(found.start + found.scheme.length, found.authority) !== "://") return false;
-  return text[found.rest] !== "\\" && isPlain(text.slice(found.authority, found.rest), url.hostname);
+export function isTrusted(text, { start, scheme, authority, rest }, trusted) {
+  if (!SCHEMES.has(scheme)) return false;
+  if (scheme && text.slice(start + scheme.length, authority) !== "://") return false;
+  if (text[rest] === "\\" || !isTrustedAuthority(text.slice(authority, rest), trusted)) return false;
+  if (!scheme && LEFT.test(text[start - 1] ?? " ")) return false;
+  return !(scheme || /^www\./i.test(text.slice(authority, authority + 4))) || isReadAlike(text, rest);
 }
 
 /**
@@ -57,29 +73,64 @@ export function isTrusted(text, found, trusted) {
  * @param {Set<string>} trusted
  */
 export function isTrustedTarget(href, trusted) {
-  const scheme = /^\s*([a-z][a-z0-9+.-]*):/iu.exec(href)?.[1].toLowerCase();
-  if (scheme === "mailto" || scheme === "tel") return true;
-  const [found, ...others] = find(href.trim());
-  return others.length === 0 && found?.start === 0 && found.end === href.trim().length && found.scheme !== "" && isTrusted(href.trim(), found, trusted);
+  if (MAIL.test(href)) return true;
+  const target = TARGET.exec(href);
+  return target !== null && isTrustedAuthority(target[1], trusted);
 }
 
 /**
- * Whether the host is spelled as every program reads it: in lower or upper case, or with letters that no program maps.
+ * Whether a host with or without a port is trusted, and spelled as every program reads it.
  * @param {string} authority
- * @param {string} host
+ * @param {Set<string>} trusted
  */
-function isPlain(authority, host) {
-  const spelled = authority.toLowerCase().replace(/:\d{1,5}$/u, "").split(".");
+function isTrustedAuthority(authority, trusted) {
+  const spelled = lower(authority.replace(/:\d{0,5}$/u, ""));
+  if (/^[\u0000-\u007f]*$/u.test(spelled) && !isTrustedHost(spelled, trusted)) return false;
+  const host = parsed(`http://${authority}/`)?.hostname;
+  return host !== undefined && isTrustedHost(host, trusted) && isPlain(spelled, host);
+}
+
+/**
+ * Whether it is written as it is read: in lower or upper case, or with letters that no program maps.
+ * @param {string} spelled
+ * @param {string} host   the same as the parser of addresses writes it
+ */
+function isPlain(spelled, host) {
+  if (spelled === host && host.startsWith("[")) return true;
   const read = host.split(".");
-  return spelled.length === read.length && spelled.every((label, at) => label === read[at] || isLetters(label, read[at]));
+  const labels = spelled.split(".");
+  return labels.length === read.length && labels.every((label, at) => isLabel(label, read[at]));
 }
 
 /**
  * @param {string} label
  * @param {string} read   the same as the parser of addresses writes it
  */
-function isLetters(label, read) {
-  return read.startsWith("xn--") && label.normalize("NFC") === label && LETTERS.test(label);
+function isLabel(label, read) {
+  if (label === read) return /^[a-z0-9_-]*$/.test(label);
+  const small = label.toLowerCase();
+  return read.startsWith("xn--") && small.normalize("NFKC") === small && LETTERS.test(small);
+}
+
+/**
+ * Whether a program that reads on to the next white space goes to the same place.
+ * @param {string} text
+ * @param {number} rest
+ */
+function isReadAlike(text, rest) {
+  ON.lastIndex = rest;
+  const on = ON.exec(text)?.[0] ?? "";
+  if (on.length === 1000 || on.includes("@")) return false;
+  const last = LAST.exec(on)?.[1];
+  return last === undefined || !TLDS.has(ascii(last));
+}
+
+/**
+ * @param {string} text
+ * @returns {string}   only what is ASCII in lower case
+ */
+function lower(text) {
+  return text.replace(/[A-Z]+/gu, (each) => each.toLowerCase());
 }
 
 /** @param {string} text */

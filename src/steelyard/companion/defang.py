@@ -1,26 +1,35 @@
-"""Writes untrusted addresses so that nothing makes a link of them, and back. Pure; the same as extension/lib/defang.js."""
+"""Writes untrusted addresses so that nothing makes a link of them, and back.
+
+Pure; the same as extension/lib/defang.js.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Set
 
-from steelyard.companion.detect import DOTS, Found, find
+from steelyard.companion.detect import DOTS, Begun, Reader
 from steelyard.companion.trust import is_trusted
 
 _DOT = re.compile(rf"\[[{DOTS}]\]|[{DOTS}]")
-_SCHEME = re.compile(r"(https?|ftp)(?=:)", re.I | re.A)
-_IPV6 = re.compile(r"\[[0-9a-f:.]{2,}\]", re.I)
-_SCHEMES = {"http": "hxxp", "https": "hxxps", "ftp": "fxp"}
+_ADDRESS = re.compile(r"\[[0-9a-f:.]{2,}\]", re.I | re.A)
+_SCHEME = re.compile(r"(?:https?|ftp):", re.I | re.A)
+_DONE = re.compile(r"(?:hxxps?|fxp):", re.I | re.A)
+_AGAIN = re.compile(r"(?<![a-z0-9+.\]-])[a-z][a-z0-9+-]+:\Z", re.I | re.A)
+"""One more, before what is read as a path: `http://ssh://…`."""
+_TO_X = str.maketrans("tT", "xX")
+_TO_T = str.maketrans("xX*", "tTt")
 _BACK = (
-    (re.compile(r"\bh(?:xx|tt|\*\*)p(s?)(?=\[?:|\[:?\]|://)", re.I | re.A), r"http\1"),
-    (re.compile(r"\bfxp(?=\[?:)", re.I | re.A), "ftp"),
-    (re.compile(r"\[(https?|ftp)\](?=://)", re.I), r"\1"),
-    (re.compile(r"\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}", re.I), "."),
-    (re.compile(r"\[:\]"), ":"),
-    (re.compile(r"\[://\]"), "://"),
-    (re.compile(r"\[(?:@|at)\]|\((?:@|at)\)", re.I), "@"),
-    (re.compile(r"\[/\]"), "/"),
+    (
+        re.compile(r"h(?:xx|\*\*)p(?=s?(?:\[?:|\]://))|fxp(?=\[?:|\]://)", re.I | re.A),
+        lambda each: each[0].translate(_TO_T),
+    ),
+    (re.compile(r"\[(https?|ftp)\](?=://)", re.I | re.A), lambda each: each[1]),
+    (re.compile(r"\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}", re.I | re.A), lambda _: "."),
+    (re.compile(r"\[:\]"), lambda _: ":"),
+    (re.compile(r"\[://\]"), lambda _: "://"),
+    (re.compile(r"\[(?:@|at)\]|\((?:@|at)\)", re.I | re.A), lambda _: "@"),
+    (re.compile(r"\[/\]"), lambda _: "/"),
 )
 
 
@@ -29,13 +38,16 @@ def defang(text: str, trusted: Set[str]) -> str:
 
     `trusted`: as `trusting` makes it.
     """
+    reader = Reader(text)
     done: list[str] = []
     at = 0
-    for found in find(text):
-        done.append(text[at : found.start])
-        kept = is_trusted(text, found, trusted)
-        done.append(text[found.start : found.end] if kept else _written(text, found, trusted))
-        at = found.end
+    begun = reader.next(0)
+    while begun is not None:
+        kept = is_trusted(text, begun, trusted)
+        end = reader.end(begun) if kept else begun.rest
+        done += [text[at : begun.start], text[begun.start : end] if kept else _written(text, begun)]
+        at = end
+        begun = reader.next(at)
     return "".join(done) + text[at:]
 
 
@@ -46,12 +58,22 @@ def refang(text: str) -> str:
     return text
 
 
-def _written(text: str, found: Found, trusted: Set[str]) -> str:
-    between = text[found.start + len(found.scheme) : found.authority]
-    scheme = _SCHEMES[found.scheme] + between if found.scheme in _SCHEMES else ""
-    if found.scheme and not scheme:
-        scheme = f"{found.scheme}[:]{between[1:]}"
-    authority = _IPV6.sub(lambda each: each[0].replace(":", "[:]"), text[found.authority : found.rest])
-    everything = _DOT.sub("[.]", authority) + text[found.rest : found.end]
-    everything = _SCHEME.sub(lambda each: _SCHEMES[each[0].lower()], everything)
-    return scheme + defang(everything, trusted)
+def _written(text: str, begun: Begun) -> str:
+    before = text[begun.start : begun.authority]
+    host = _ADDRESS.sub(lambda each: each[0].replace(":", "[:]"), text[begun.authority : begun.rest])
+    host = _SCHEME.sub(_named, _DOT.sub("[.]", host))
+    if text.startswith("//", begun.rest):
+        host = _AGAIN.sub(_named, host)
+    return (_name(before) if begun.scheme else before) + host
+
+
+def _named(match: re.Match[str]) -> str:
+    return _name(match[0])
+
+
+def _name(whole: str) -> str:
+    """What begins with a scheme, with a scheme that no program knows."""
+    if _SCHEME.match(whole):
+        scheme, colon, rest = whole.partition(":")
+        return scheme.translate(_TO_X) + colon + rest
+    return whole if _DONE.match(whole) or "[:]" in whole else whole.replace(":", "[:]", 1)

@@ -1,208 +1,273 @@
-"""Finds in a text what a mail program, a browser or an editor may make a link of. Pure; the same as extension/lib/detect.js.
+"""Finds in a text what a mail program, a browser or an editor may make a link of.
 
-Both pass cases/defang/*.json.
+Pure; the same as extension/lib/detect.js: both pass cases/defang/*.json.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from importlib import resources
 from typing import NamedTuple
 
-import ada_url
+from steelyard.companion.ahead import Ahead
+from steelyard.companion.names import TLDS, is_address, is_host
 
-TLDS = frozenset(resources.files(__package__).joinpath("tlds.txt").read_text("ascii").split())
-"""The top-level domains of the root zone, in ASCII. The same list is extension/lib/tlds.js."""
 DOTS = ".\u3002\uff0e\uff61\u2024"
-
-_SPECIAL = re.compile(r"(https?|ftp|wss?):", re.I | re.A)
-_OTHER = re.compile(r"(?<![a-z0-9+.\]-])(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+)://(?=[^\s/])", re.I | re.A)
-_NEXT = re.compile(r"[,;|)\]}](?=(?:https?|ftp|wss?|hxxps?|fxp):)", re.I | re.A)
-_DOT = re.compile(f"[{DOTS}]")
-_INNER = re.compile(rf"[^{DOTS}:\[][{DOTS}][^{DOTS}:\]]")
-_SEPARATOR = re.compile(
-    "[\u0000-\u0020\"<>`\u007f-\u00a1\u00ab\u00b4\u00b6\u00bb\u00bf\u1680\u2000-\u200a\u2010-\u2023\u2025-\u2029"
-    "\u202f-\u205f\u3000\u3001\u3003-\u3020\uff01-\uff0c\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff60\uff62-\uff65]"
+WHITE = "\u0000-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""Where every program ends what it reads."""
+SEPARATORS = (
+    '\u0000-\u0020"<>`\u007f-\u00a1\u00ab\u00b4\u00b6\u00bb\u00bf\u1680\u2000-\u200a\u2010-\u2023\u2025-\u2029\u202f-\u205f'
+    "\u3000\u3001\u3003-\u3020\uff01-\uff0c\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff60\uff62-\uff65"
 )
-_HOST = re.compile("[A-Za-z0-9_.\u0080-\U0010ffff-]")
+"""White space, what encloses, and punctuation, but for what the parser of addresses reads as a dot or leaves out."""
+_SEPARATOR = re.compile(f"[{SEPARATORS}]")
+_MARK = re.compile(f"[:{DOTS}]")
+"""Nothing is found where none of them is."""
+_SPECIAL = re.compile(r"(https?|ftp):", re.I | re.A)
+"""Schemes whose addresses have a host whatever stands between the colon and it."""
+_OTHER = re.compile(
+    rf"(?<![a-z0-9+\]{DOTS}-])(?<![^\u0000-\u007f{SEPARATORS}])(?![a-z0-9+-]*(?:hxxps?|fxp):)"
+    rf"([a-z][a-z0-9+-]+)://(?=[^/{SEPARATORS}])",
+    re.I | re.A,
+)
+_NEXT = re.compile(r"[,;|)\]}](?=[(\[]?(?:https?|ftp|wss?|hxxps?|fxp)(?::|\[:))", re.I | re.A)
+"""Two addresses in a row."""
 _REST = re.compile(r"[/\\?#]")
-_PORT = re.compile(r":[0-9]{1,5}(?![0-9.])")
-_ADDRESS = re.compile(r"([0-9]{1,3}\.){3}[0-9]{1,3}")
-_NETWORK = re.compile(r"/[0-9]{1,2}(?![A-Za-z0-9_/])")
-_ASCII = re.compile(r"[a-z0-9-]+", re.I | re.A)
-_BEGINS = re.compile(r"[A-Z][a-z]+")
-_ENDS = re.compile(r".*[^A-Z0-9_-]", re.S)
-_FILES = frozenset({"md", "mov", "pub", "py", "rs", "sh", "zip"})
-"""Endings of files that are top-level domains too."""
-_NAMES = frozenset({"ado.net", "asp.net", "draw.io", "ml.net", "socket.io", "vb.net"})
-"""Names of products that are hosts too."""
-_WORDS = frozenset(
-    "am as at be by call do for go here how in is it link me my new next no now on one open page please re so to us you".split()
-)
-"""Words that begin a sentence where somebody left out the space before it."""
+_STOP = re.compile(r"[|^{}\[\]'*\\]|[^\u0000-\u007f]")
+"""What some programs take for the end of a link."""
+_BRACKET = re.compile(r"[()]")
+_PAIR = re.compile(r"\([^()]*\)")
+_INNER = re.compile(rf"[^{DOTS}:\[][{DOTS}][^{DOTS}:\]]|\[[0-9a-f.]*:[0-9a-f.]*:", re.I | re.A)
+_HOST = re.compile(f"[A-Za-z0-9_{DOTS}\u0080-\U0010ffff-]")
+_NO_HOST = re.compile(f"[^A-Za-z0-9_{DOTS}\u0080-\U0010ffff-]|[{SEPARATORS}]")
+_PIECE = re.compile(f"[a-z0-9_-]+(?:[{DOTS}][a-z0-9_-]+)+", re.I | re.A)
+"""The part of a name that is read by programs that know ASCII only, and where some end it."""
+_LINE = re.compile(rf"[a-z0-9](?=[-_{DOTS[1:]}]|\.[-_])", re.I | re.A)
+_LONGEST = 253
+"""Of a name of a host."""
+_PORT = re.compile(rf":[0-9]{{1,5}}(?![\w{DOTS}-])", re.A)
+_JOINED = re.compile(rf"[\w/]|[^\u0000-\u007f{SEPARATORS}]", re.A)
+"""Before an address: some programs see none there, but may see one in its path."""
+_JOINED_NAME = re.compile(r"[-\w~@#./]", re.A)
+_DOMAIN = re.compile(r"@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])", re.I | re.A)
+"""Of an e-mail address, without a path after it."""
+_LOCAL = re.compile(r"[a-z0-9_-]", re.I | re.A)
+_BEHIND = re.compile(rf'[^{WHITE}"<>`/\\?#.@%]{{0,253}}[.@%][^{WHITE}.]')
+"""A host behind signs that only some programs read as a part of it."""
+_CLOSING = re.compile(r"[.,;:!?'*_)\]}]*")
 _OPEN = {")": "(", "]": "[", "}": "{"}
 
 
-class Found(NamedTuple):
-    """A piece of a text that may become a link."""
+class Begun(NamedTuple):
+    """The beginning of a piece of a text that may become a link."""
 
     start: int
-    end: int
     scheme: str
     """In lower case; empty for a bare name."""
     authority: int
     """Where user, host and port begin."""
     rest: int
-    """Where they end: a path, a query, or `end`."""
+    """Where they end: a path, a query, or the end."""
+    limit: int
+    """Where it ends at the latest."""
+
+
+class Found(NamedTuple):
+    """A piece of a text that may become a link."""
+
+    begun: Begun
+    end: int
 
 
 def find(text: str) -> list[Found]:
     """All of them, in order; none overlaps another."""
+    reader = Reader(text)
     found: list[Found] = []
-    for start, to in _runs(text):
-        at = start
-        while at < to:
-            following = _first(text, at, to)
-            if following is None:
-                break
-            found.append(following)
-            at = following.end
+    begun = reader.next(0)
+    while begun is not None:
+        end = reader.end(begun)
+        found.append(Found(begun, end))
+        begun = reader.next(end)
     return found
 
 
-def _runs(text: str) -> Iterator[tuple[int, int]]:
-    """The stretches without separators that can hold one."""
-    start = 0
-    for separator in [*_SEPARATOR.finditer(text), None]:
-        end = separator.start() if separator else len(text)
-        if any(each in text[start:end] for each in f":{DOTS}"):
-            yield start, end
-        start = end + 1
+class Reader:
+    """Reads a text from left to right, in a time that grows as the text does."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._separators = Ahead(_SEPARATOR, text)
+        self._marks = Ahead(_MARK, text)
+        self._specials = Ahead(_SPECIAL, text)
+        self._others = Ahead(_OTHER, text)
+        self._cuts = Ahead(_NEXT, text)
+        self._rests = Ahead(_REST, text)
+        self._ends = Ahead(_NO_HOST, text)
+        self._stops = Ahead(_STOP, text)
+        self._brackets = Ahead(_BRACKET, text)
+        self._full: Begun | None = None
+        """The next with a scheme in the stretch that ends at `_to`."""
+        self._to = -1
 
-def _first(text: str, start: int, to: int) -> Found | None:
-    full = _with_scheme(text, start, to)
-    return _bare(text, start, full.start if full else to) or full
-
-
-def _with_scheme(text: str, start: int, to: int) -> Found | None:
-    run = text[start:to]
-    other = _OTHER.search(run)
-    for match in _SPECIAL.finditer(run):
-        if other and other.start() < match.start():
-            break
-        found = _special(text, start + match.start(), start + match.end(), to, match[1])
-        if found:
-            return found
-    if other is None:
+    def next(self, at: int) -> Begun | None:
+        """The first that begins at a place or after it. The place never goes back."""
+        while at < len(self.text):
+            mark = self._marks.after(at)
+            to = self._separators.after(at)
+            begun = self._first(at, to) if mark < to else None
+            if begun is not None or mark == len(self.text):
+                return begun
+            at = to + 1
         return None
-    return _ending(text, start + other.start(), start + other.end(), to, other[1])
 
+    def end(self, begun: Begun) -> int:
+        """Where one ends: without what closes a sentence or an open bracket, and without what may hide the next one."""
+        rest, limit = begun.rest, begun.limit
+        if rest == limit:
+            return rest
+        stop = min(limit, self._stops.after(rest), self._alone(rest, limit))
+        return max(rest, _trimmed(self.text, begun.authority, stop))
 
-def _special(text: str, start: int, after: int, to: int, scheme: str) -> Found | None:
-    authority = after
-    while authority < to and text[authority] in "/\\":
-        authority += 1
-    if authority == to:
+    def _alone(self, start: int, to: int) -> int:
+        """The first bracket between two places that has no other half; the last place where all have."""
+        while (place := self._brackets.after(start)) < to:
+            start = _at(_PAIR, self.text, place)
+            if start == place or start > to:
+                return place
+        return to
+
+    def _first(self, start: int, to: int) -> Begun | None:
+        """The first between two places, without separators between them."""
+        if self._to != to or (self._full is not None and self._full.start < start):
+            self._full, self._to = self._with_scheme(start, to), to
+        return self._bare(start, self._full.start if self._full else to) or self._full
+
+    def _with_scheme(self, start: int, to: int) -> Begun | None:
+        other = self._others.match(start)
+        stop = min(to, other.start()) if other else to
+        dull = start  # a host without a dot: no part of it is one
+        match = self._specials.match(start)
+        while match is not None and match.start() < stop:
+            if match.end() >= dull:
+                begun = self._special(match.start(), match.end(), to, match[1])
+                if self._is_enough(begun, match.end()):
+                    return begun
+                dull = begun.rest
+            match = self._specials.match(match.start() + 1)
+        if other is None or other.start() >= to:
+            return None
+        return self._begun(other.start(), other.end(), to, other[1])
+
+    def _special(self, start: int, after: int, to: int, scheme: str) -> Begun:
+        authority = after
+        while authority < to and self.text[authority] in "/\\":
+            authority += 1
+        return self._begun(start, authority, to, scheme)
+
+    def _is_enough(self, begun: Begun, after: int) -> bool:
+        """Whether it has a host, and without two slashes one that looks like it."""
+        if begun.authority - after < 2:
+            return bool(_INNER.search(self.text, begun.authority, begun.rest))
+        return begun.authority < begun.rest or bool(_BEHIND.match(self.text, begun.authority))
+
+    def _begun(self, start: int, authority: int, to: int, scheme: str) -> Begun:
+        cut = min(to, self._cuts.after(authority))
+        at = min(cut, self._rests.after(authority))
+        whole = self._is_closing(at, cut)
+        rest = _trimmed(self.text, authority, at) if whole else at
+        joined = _JOINED.match(self.text[max(0, start - 1) : start])
+        return Begun(start, scheme.lower(), authority, rest, rest if whole or joined else cut)
+
+    def _is_closing(self, start: int, to: int) -> bool:
+        """Whether nothing but the punctuation of a sentence is between two places."""
+        return start >= to or _at(_CLOSING, self.text, start) >= to
+
+    def _bare(self, start: int, to: int) -> Begun | None:
+        """The first name without a scheme that is a host, or an address with a path."""
+        at = start
+        while at < to:
+            if _HOST.match(self.text[at]):
+                end = min(to, self._ends.after(at))
+                begun = self._named(at, end, to)
+                if begun is not None:
+                    return begun
+                at = end
+            at += 1
         return None
-    found = _ending(text, start, authority, to, scheme)
-    host = text[authority : found.rest]
-    enough = host != "" if authority - after >= 2 else bool(_INNER.search(host)) or "[" in host
-    return found if enough else None
+
+    def _named(self, start: int, end: int, to: int) -> Begun | None:
+        """The first host in a stretch of what hosts are written with: all of it, else what is read of it in ASCII."""
+        if self._marks.after(start) >= end:
+            return None
+        start, close = _bounds(self.text, start, end)
+        begun = self._name(start, close, end, to)
+        if begun is not None:
+            return begun
+        for piece in _PIECE.finditer(self.text, start, close):
+            for length in _lengths(piece[0]):
+                until = piece.start() + length
+                part = self._name(piece.start(), until, end if until == close else until, to)
+                if part is not None:
+                    return part
+        return None
+
+    def _name(self, start: int, close: int, end: int, to: int) -> Begun | None:
+        """What is bare between two places, where the whole of it is a host. `end`: with the dots after it."""
+        text = self.text
+        if end < to and text[end] == "@" and self._is_mail(end):
+            return None
+        path = end < to and text[end - 1] != "_" and self._is_path(end)
+        rest = end if path else min(to, _at(_PORT, text, end)) if close == end else close
+        more = path or (rest < to and self._is_path(rest))
+        mail = start > 1 and text[start - 1] == "@" and bool(_LOCAL.match(text[start - 2]))
+        if mail and not (more and text[rest] in "/\\"):
+            return None
+        if not (more and is_address(text, start, close, rest)) and not is_host(text, start, close, rest, more):
+            return None
+        long = more and text[rest] == "/" and not _JOINED_NAME.match(text[max(0, start - 1) : start])
+        return Begun(start, "", start, rest, min(to, self._cuts.after(rest)) if long else rest)
+
+    def _is_mail(self, at: int) -> bool:
+        """`at`: where the domain of an e-mail address may be."""
+        domain = _DOMAIN.match(self.text, at)
+        return domain is not None and domain[1].lower() in TLDS
+
+    def _is_path(self, start: int) -> bool:
+        return self.text[start] in "/\\?#" and not self._is_closing(start, self._to)
 
 
-def _ending(text: str, start: int, authority: int, to: int, scheme: str) -> Found:
-    """Where one that begins ends: at the next one, else at the run's end without the punctuation of the sentence."""
-    end = _trimmed(text, authority, _cut(text, authority, to))
-    rest = _REST.search(text, authority, end)
-    return Found(start, end, scheme.lower(), authority, rest.start() if rest else end)
+def _bounds(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where a name begins and ends without the dots and lines around it."""
+    while start < end and text[start] in f"-_{DOTS}":
+        start += 1
+    while end > start and text[end - 1] in f"-_{DOTS}":
+        end -= 1
+    return start, end
 
 
-def _cut(text: str, start: int, to: int) -> int:
-    following = _NEXT.search(text[start:to])
-    return start + following.start() if following else to
+def _lengths(name: str) -> list[int]:
+    """The lengths at which its beginning may be taken for a host: all of it, else up to a line or an odd dot."""
+    before = [match.end() for match in _LINE.finditer(name[:_LONGEST])][::-1]
+    return before if len(name) > _LONGEST else [len(name), *before]
+
+
+def _at(pattern: re.Pattern[str], text: str, place: int) -> int:
+    """Where the match at a place ends; the place where there is none."""
+    match = pattern.match(text, place)
+    return match.end() if match else place
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
     """The end without what closes a sentence or a bracket that opened before."""
+    opened: dict[str, int] = {}
     while end > start + 1:
         last = text[end - 1]
-        opening = _OPEN.get(last)
-        closes = opening is not None and text.count(opening, start, end) < text.count(last, start, end)
-        if last not in ".,;:!?'*_" and not closes:
-            break
+        if last not in ".,;:!?'*_":
+            if last not in _OPEN:
+                break
+            if last not in opened:
+                opened[last] = text.count(_OPEN[last], start, end) - text.count(last, start, end)
+            if opened[last] >= 0:
+                break
+            opened[last] += 1
         end -= 1
     return end
-
-
-def _bare(text: str, start: int, to: int) -> Found | None:
-    """The first name without a scheme that is a host, or an address with a path."""
-    at = start
-    while at < to:
-        if not _HOST.match(text[at]):
-            at += 1
-            continue
-        end = at
-        while end < to and _HOST.match(text[end]):
-            end += 1
-        found = _named(text, at, end, to)
-        if found:
-            return found
-        at = end + 1
-    return None
-
-
-def _named(text: str, start: int, end: int, to: int) -> Found | None:
-    """What is bare between two places, where the whole of it is a host."""
-    while start < end and text[start] in f"-_{DOTS}":
-        start += 1
-    after = text[end] if end < to else ""
-    close = end
-    while close > start and text[close - 1] in f"-_{DOTS}":
-        close -= 1
-    if after == "@":
-        return None
-    name = text[start:close]
-    path = after != "" and after in "/\\?#" and text[end - 1] != "_"
-    port = _PORT.match(text[end:to]) if close == end else None
-    rest = end if path else close + (port.end() if port else 0)
-    more = path or (rest < len(text) and text[rest] in "/\\?#")
-    mail = start > 1 and text[start - 1] == "@" and bool(_HOST.match(text[start - 2]))
-    if mail and not more:
-        return None
-    if not (more and _is_address(name, text[rest:to])) and not _is_host(name, more or port is not None):
-        return None
-    stop = _trimmed(text, rest, _cut(text, rest, to)) if more else rest
-    return Found(start, stop, "", start, rest)
-
-
-def _is_host(name: str, more: bool) -> bool:
-    """Whether a name is a host that a link may be made of. `more`: it has a port or a path."""
-    labels = _DOT.split(name)
-    if len(labels) < 2 or "" in labels:
-        return False
-    last = labels[-1]
-    top = _ascii(last)
-    if top not in TLDS:
-        return False
-    if more or labels[0].lower() == "www":
-        return True
-    if top in _FILES or name.lower() in _NAMES:
-        return False
-    return not (_BEGINS.fullmatch(last) and top in _WORDS and _ENDS.fullmatch(labels[-2]))
-
-
-def _is_address(name: str, path: str) -> bool:
-    """Whether it is an IPv4 address with a path, which is not the size of a network."""
-    return bool(_ADDRESS.fullmatch(name)) and not _NETWORK.match(path)
-
-
-def _ascii(label: str) -> str:
-    """A label as the parser of addresses writes it; empty where it cannot be one."""
-    if _ASCII.fullmatch(label):
-        return label.lower()
-    try:
-        return ada_url.URL(f"http://a.{label}/").hostname[2:]
-    except ValueError:
-        return ""

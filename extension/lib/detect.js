@@ -53,6 +53,7 @@ const JOINED_NAME = /[-\w~@#./]/;
 /** Of an e-mail address, without a path after it. */
 const DOMAIN = /@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])/iy;
 const LOCAL = /[a-z0-9_-]/i;
+const AROUND = `-_${DOTS}`;
 /** A host behind signs that only some programs read as a part of it. */
 const BEHIND = new RegExp(`[^${WHITE}"<>\`/\\\\?#.@%]{0,253}[.@%][^${WHITE}.]`, "y");
 const CLOSING = /[.,;:!?'*_)\]}]*/y;
@@ -291,9 +292,8 @@ export class Reader {
  * @param {number} end
  */
 function bounds(text, from, end) {
-  const around = `-_${DOTS}`;
-  while (from < end && around.includes(text[from])) from++;
-  while (end > from && around.includes(text[end - 1])) end--;
+  while (from < end && AROUND.includes(text[from])) from++;
+  while (end > from && AROUND.includes(text[end - 1])) end--;
   return [from, end];
 }
 

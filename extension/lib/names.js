@@ -2,7 +2,8 @@
 /** Whether a name that stands in a text without a scheme is one that a link may be made of. Pure; the same as names.py. */
 import { TLDS } from "./tlds.js";
 
-const DOT = /[.\u3002\uff0e\uff61\u2024]/u;
+/** Beside the common one. */
+const DOTS = /[\u3002\uff0e\uff61\u2024]/g;
 /** What the parser of addresses leaves out. */
 const LEFT_OUT = /[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]/gu;
 const SCHEME = /(?:h(?:tt|xx)ps?|f[tx]p|wss?)$/i;
@@ -31,7 +32,7 @@ const PARTS = new Set(["call", "data", "date", "host", "id", "link", "name", "op
  */
 export function isHost(text, start, close, rest, more) {
   const name = text.slice(start, close);
-  const labels = name.split(DOT);
+  const labels = name.replace(DOTS, ".").split(".");
   if (labels.length < 2 || labels.includes("")) return false;
   const last = labels[labels.length - 1];
   if (/^www$/i.test(labels[0]) && !SCHEME.test(last)) return true;

@@ -46,7 +46,6 @@ export function isTrustedHost(host, trusted) {
   const name = host.replace(/\.$/u, "");
   if (name.length > LONGEST) return false;
   if (trusted.has(`=${name}`) || trusted.has(name)) return true;
-  if (/^[\d.]+$/u.test(name) || name.startsWith("[")) return false;
   for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) {
     if (trusted.has(name.slice(at + 1))) return true;
   }

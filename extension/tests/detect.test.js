@@ -16,10 +16,11 @@ const TRUSTED = trusting(["trusted.com"]);
 /** @param {string} folder */
 function files(folder) {
   const at = new URL(`cases/${folder}/`, ROOT);
-  return readdirSync(at).map((name) => /** @type {const} */ ([name, JSON.parse(readFileSync(new URL(name, at), "utf8"))]));
+  const names = readdirSync(at).filter((name) => name.endsWith(".json"));
+  return names.map((name) => /** @type {const} */ ([name, JSON.parse(readFileSync(new URL(name, at), "utf8"))]));
 }
 
-for (const [name, { trusted, cases = [], back = [] }] of files("defang")) {
+for (const [name, { trusted, cases = [], back = [], found = [] }] of files("defang")) {
   test(`the shared cases of defang/${name}`, () => {
     const domains = trusting(trusted);
     for (const each of cases) {
@@ -28,6 +29,7 @@ for (const [name, { trusted, cases = [], back = [] }] of files("defang")) {
       assert.equal(refang(each.becomes), each.back ?? each.text, `back: ${each.text}`);
     }
     for (const each of back) assert.equal(refang(each.text), each.becomes);
+    for (const each of found) assert.deepEqual(find(each.text).map(({ start, end }) => each.text.slice(start, end)), each.finds);
   });
 }
 

@@ -19,17 +19,14 @@ _AGAIN = re.compile(r"(?<![a-z0-9+.\]-])[a-z][a-z0-9+-]+:\Z", re.I | re.A)
 """One more, before what is read as a path: `http://ssh://…`."""
 _TO_X = str.maketrans("tT", "xX")
 _TO_T = str.maketrans("xX*", "tTt")
+_WRITTEN = re.compile(r"h(?:xx|\*\*)p(?=s?(?:\[?:|\]://))|fxp(?=\[?:|\]://)", re.I | re.A)
 _BACK = (
-    (
-        re.compile(r"h(?:xx|\*\*)p(?=s?(?:\[?:|\]://))|fxp(?=\[?:|\]://)", re.I | re.A),
-        lambda each: each[0].translate(_TO_T),
-    ),
-    (re.compile(r"\[(https?|ftp)\](?=://)", re.I | re.A), lambda each: each[1]),
-    (re.compile(r"\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}", re.I | re.A), lambda _: "."),
-    (re.compile(r"\[:\]"), lambda _: ":"),
-    (re.compile(r"\[://\]"), lambda _: "://"),
-    (re.compile(r"\[(?:@|at)\]|\((?:@|at)\)", re.I | re.A), lambda _: "@"),
-    (re.compile(r"\[/\]"), lambda _: "/"),
+    (re.compile(r"\[(https?|ftp)\](?=://)", re.I | re.A), r"\1"),
+    (re.compile(r"\[(?:\.|dot)\]|\((?:\.|dot)\)|\{(?:\.|dot)\}", re.I | re.A), "."),
+    (re.compile(r"\[:\]"), ":"),
+    (re.compile(r"\[://\]"), "://"),
+    (re.compile(r"\[(?:@|at)\]|\((?:@|at)\)", re.I | re.A), "@"),
+    (re.compile(r"\[/\]"), "/"),
 )
 
 
@@ -53,6 +50,7 @@ def defang(text: str, trusted: Set[str]) -> str:
 
 def refang(text: str) -> str:
     """The text with what was made unclickable, by us or as others write it, as it was."""
+    text = _WRITTEN.sub(lambda each: each[0].translate(_TO_T), text)
     for pattern, back in _BACK:
         text = pattern.sub(back, text)
     return text

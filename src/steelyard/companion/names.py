@@ -24,8 +24,8 @@ _FILES = frozenset({"md", "mov", "pub", "py", "rs", "sh", "zip"})
 _NAMES = frozenset({"ado.net", "asp.net", "draw.io", "ml.net", "socket.io", "vb.net"})
 """Names of products that are hosts too."""
 _SAID = """
-ai am as at au be best by ca call click contact de do es et for go help here how il in is it je la link ma me my new next
-no now on one open or page please re sa se si so support to today us you
+ai am as at au be best by ca call click contact de do es et for go help here how il in is it je la link ma me my new
+next no now on one open or page please re sa se si so support to today us you
 """
 _WORDS = frozenset(_SAID.split())
 """Words that begin a sentence where somebody left out the space before it."""

@@ -30,7 +30,6 @@ _ON = re.compile(rf'[^{WHITE}"<>`/\\?#]{{0,1000}}')
 _LAST = re.compile("[.\u3002\uff0e\uff61]([^.\u3002\uff0e\uff61]+)[.\u3002\uff0e\uff61]*\\Z")
 _TRUSTABLE = re.compile(r"\s*(=?)(?:\*\.)?([^\s/\\?#@:=*]+|\[[0-9a-f:.]+\])\s*", re.I)
 _PORT = re.compile(r":[0-9]{0,5}\Z")
-_NUMBER = re.compile(r"[0-9.]+")
 _PLAIN = re.compile(r"[a-z0-9_-]*")
 
 
@@ -57,8 +56,6 @@ def is_trusted_host(host: str, trusted: Set[str]) -> bool:
         return False
     if f"={name}" in trusted or name in trusted:
         return True
-    if _NUMBER.fullmatch(name) or name.startswith("["):
-        return False
     labels = name.split(".")
     return any(".".join(labels[at:]) in trusted for at in range(1, len(labels)))
 

@@ -1,6 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import { defang, refang } from "../lib/defang.js";
 import { find } from "../lib/detect.js";
@@ -118,9 +119,13 @@ test("the top-level domains are those of the Python side", () => {
   assert.deepEqual([...TLDS].sort(), others.sort());
 });
 
-test("the top-level domains are those of the root zone", async (context) => {
-  const published = await import("tlds").catch(() => undefined);
-  if (!published) return context.skip("the npm package tlds is not installed");
-  const root = published.default.map((/** @type {string} */ each) => new URL(`http://a.${each}/`).hostname.slice(2));
-  assert.deepEqual(root.filter((/** @type {string} */ each) => !TLDS.has(each)), []);
+test("the top-level domains are those of the root zone", (context) => {
+  let root;
+  try {
+    root = /** @type {string[]} */ (createRequire(import.meta.url)("tlds"));
+  } catch {
+    return context.skip("the npm package tlds is not installed");
+  }
+  const unknown = root.map((each) => new URL(`http://a.${each}/`).hostname.slice(2)).filter((each) => !TLDS.has(each));
+  assert.deepEqual(unknown, []);
 });

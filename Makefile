@@ -38,6 +38,7 @@ demo-site: .setup/run
 	$(BIN)/python tests/setup.py hosting
 
 test: .setup/dev
+	cd extension && PATH="$(CURDIR)/$(BIN):$$PATH" node --test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: .setup/dev
@@ -52,6 +53,7 @@ check: .setup/dev
 	$(BIN)/ruff format --check src tests bench docs
 	$(BIN)/ruff check src tests bench docs
 	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/pyright
+	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/tsc -p extension
 	$(BIN)/lint-imports
 
 bench: .setup/dev

@@ -28,7 +28,7 @@ TOOLBOX = {
     "shelf", "shell", "sites_forms", "sites_pages", "sites_tables", "sites_telling", "slots", "slots_archive",
     "slots_bring", "slots_keys", "slots_release", "slots_template", "steps", "store", "tasks", "telling",
 }  # fmt: skip
-DOES_IO = {"routing": ROUTING, "toolbox": TOOLBOX}
+DOES_IO = {"companion": set[str](), "routing": ROUTING, "toolbox": TOOLBOX}
 
 
 def test_the_layers_are_exhaustive() -> None:

@@ -22,7 +22,10 @@ from steelyard.kit.errors import SteelyardError
 __all__ = ["COMMANDS", "command_line", "start", "whole"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "defang": ("defang", "Write untrusted addresses in a text so that nothing makes a link of them: hxxps://evil[.]com."),
+    "defang": (
+        "defang",
+        "Write untrusted addresses in a text so that nothing makes a link of them: hxxps://evil[.]com.",
+    ),
     "demo": ("demo", "Show Steelyard at work: a simulated Intercom, a team of 24 and a stream of conversations."),
     "serve": ("serving", "Run Steelyard: web and worker, and PostgreSQL where DATABASE_URL names none."),
     "migrate": (

@@ -59,6 +59,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
+    """Why a host was named: which header, address or name, and what it says."""
+
     signal: Literal["header", "ip", "name", "site"]
     what: str
     says: str
@@ -66,6 +68,8 @@ class Reason:
 
 @dataclass(slots=True)
 class Host:
+    """A host or CDN that has to do with the page, how sure that is (1 to 3), and where its vendor says so."""
+
     name: str
     kind: Kind
     ours: bool

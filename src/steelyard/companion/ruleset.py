@@ -76,7 +76,7 @@ WORDS = {
     "no cidrs": N_("Addresses can be complete only where there are some: write cidrs."),
     "no signal": N_("Nothing says when it applies: write headers, cidrs, names or ns."),
     "object": N_("This is no object: write { … }."),
-    "slow": N_("“%(what)s” could take too long: begin it with ^, or use fewer of * + ? and |."),
+    "slow": N_("“%(what)s” could take too long: begin it with ^, or use fewer repetitions and alternatives."),
     "slow together": N_("With the rules before it, its patterns could take too long: begin them with ^."),
     "text": N_("This is no text."),
     "texts": N_("This is no list of texts."),

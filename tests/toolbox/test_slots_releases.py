@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -304,3 +306,26 @@ async def test_a_manifest_under_the_name_of_another_release_is_not_believed(
     run, _ = await shop.scan()
     assert run.report["compared"]["manifests"] == ["blue 3.0"]
     assert "shop-cart 2.4.2" in run.report["compared"]["without"]
+
+
+async def test_adding_that_is_called_off_leaves_nothing_half_unpacked(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacking, goes_on = threading.Event(), threading.Event()
+
+    def slowly(archive: Path, target: Path) -> tuple[str, list[tuple[str, int, str]]]:
+        unpacking.set()
+        goes_on.wait(20)
+        return unpack(archive, target)
+
+    monkeypatch.setattr("steelyard.toolbox.slots_archive.unpack", slowly)
+    adding = asyncio.create_task(core_slots.add(settings, a_zip(tmp_path / "cart.zip", CART), Pins(), quiet))
+    await asyncio.to_thread(unpacking.wait, 20)
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    goes_on.set()
+    async with asyncio.timeout(20):
+        while list(settings.slots.iterdir()):  # noqa: ASYNC110 - a thread tidies up
+            await asyncio.sleep(0.02)
+    assert await core_slots.listed(settings) == []

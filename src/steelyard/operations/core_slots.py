@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from steelyard.config import Settings
 from steelyard.kit.errors import ConfigError, SlotError
 from steelyard.operations.cell import record_everywhere
@@ -69,24 +71,7 @@ async def add(
     and slug of what was fetched from the downloads of wordpress.org. Raises SlotError where it is anything else.
     """
     signer = read_key(settings.keys)
-    await asyncio.to_thread(_check, archive, pins)
-    settings.slots.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".adding-", dir=settings.slots) as scratch:
-        made = Path(scratch) / "slot"
-        folder, files = await asyncio.to_thread(slots_archive.unpack, archive, made / "files")
-        release, size = await asyncio.to_thread(release_of, made / "files", folder), sum(each[1] for each in files)
-        if fetched not in (None, release[:2]):
-            raise SlotError(f"{' '.join(fetched or ())} was asked for, and {release} came: it is not kept")
-        say(f"{release}: {len(files)} files, {size} bytes")
-        is_core = release.kind == "core"
-        template = await asyncio.to_thread(_template, made / "files", release.locale, say) if is_core else ""
-        text = manifest(*release, files, template, fetched=fetched is not None)
-        slot = Slot(
-            *release, slots_archive.digest(archive), len(files), size, zlib.compress(text), sign(signer, text),
-            template, datetime.now(UTC),
-        )  # fmt: skip
-        if is_core:
-            await asyncio.to_thread(_place, settings.slots, made, slot)
+    slot = await asyncio.to_thread(_made, settings, archive, pins, signer, say, fetched)
     async with opened(settings, "core") as database, database.cell() as conn:
         await write_slot(conn, slot)
         await record_everywhere(conn, "toolbox.slot_added", digest=slot.archive)
@@ -97,6 +82,31 @@ async def listed(settings: Settings) -> list[Listed]:
     """All slots of the cell."""
     async with opened(settings, "core") as database, database.cell() as conn:
         return [_listed(settings, each) for each in await read_slots(conn, KINDS)]
+
+
+def _made(
+    settings: Settings, archive: Path, pins: Pins, signer: Ed25519PrivateKey, say: Say, fetched: tuple[str, str] | None
+) -> Slot:
+    """All that is done with files, in one piece: whoever waits for it may be cancelled, and it still tidies up."""
+    _check(archive, pins)
+    settings.slots.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".adding-", dir=settings.slots) as scratch:
+        made = Path(scratch) / "slot"
+        folder, files = slots_archive.unpack(archive, made / "files")
+        release, size = release_of(made / "files", folder), sum(each[1] for each in files)
+        if fetched not in (None, release[:2]):
+            raise SlotError(f"{' '.join(fetched or ())} was asked for, and {release} came: it is not kept")
+        say(f"{release}: {len(files)} files, {size} bytes")
+        is_core = release.kind == "core"
+        template = _template(made / "files", release.locale, say) if is_core else ""
+        text = manifest(*release, files, template, fetched=fetched is not None)
+        slot = Slot(
+            *release, slots_archive.digest(archive), len(files), size, zlib.compress(text), sign(signer, text),
+            template, datetime.now(UTC),
+        )  # fmt: skip
+        if is_core:
+            _place(settings.slots, made, slot)
+    return slot
 
 
 def _check(archive: Path, pins: Pins) -> None:

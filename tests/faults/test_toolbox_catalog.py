@@ -34,6 +34,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Connection, Database
 from steelyard.store.keys import WORKER, Keys, key_file
 from steelyard.toolbox import slots_template, store
+from steelyard.toolbox.acts import RunRefused
 from steelyard.toolbox.erasing import erase
 from steelyard.toolbox.host_secrets import write_host_secret
 from steelyard.toolbox.model import By, Json, RunId, SiteId, encode
@@ -120,10 +121,14 @@ class Stage:
         return seen
 
     async def settled(self, run: RunId) -> RunSeen:
-        """A run after a fault: workers take it up, and a person resumes it where it waits for one."""
+        """A run after a fault: workers take it up, and a person does what its page offers where it waits for one."""
         await self.engine.settle()
         if (await self.engine.run(run)).state is State.STOPPED:
-            await self.engine.acts.resume(self.engine.here, run)
+            try:
+                await self.engine.acts.resume(self.engine.here, run)
+            except RunRefused as refused:
+                assert refused.code == "back_only", refused
+                await self.engine.acts.undo(self.engine.here, run)
             await self.engine.settle()
         return await self.engine.run(run)
 

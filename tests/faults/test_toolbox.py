@@ -155,7 +155,8 @@ def check_journal(run: RunSeen) -> None:
     if run.state is State.DONE:
         assert {step.state for step in run.steps} == {"done"}
     else:
-        assert {step.state for step in run.steps if step.phase == "undo"} <= {"done"}
+        last = {step.name: step.state for step in run.steps if step.phase == "undo"}  # one that failed was tried again
+        assert set(last.values()) <= {"done"}
 
 
 def test_the_test_runbooks_load() -> None:

@@ -46,8 +46,6 @@ from steelyard.toolbox.steps import RunContext
 
 FILES = int(os.environ.get("FILES", "20000"))
 CORE_S, FILES_PER_S = 0.3, 2000
-RATIO = 0.5
-"""Wanted to the faster of the others, which read the files from the disk, where ours come over SSH."""
 Files = Mapping[str, tuple[str, int]]
 
 
@@ -95,7 +93,7 @@ def report(times: Mapping[str, Sequence[float]], found: int) -> None:
     pairs = zip(times["files_per_s"], times["yara_python"], times["clamscan"], strict=True)
     ratio = median([ours / max(others) for ours, *others in pairs])
     met = {"core_s": medians["core_s"] <= CORE_S, "files_per_s": medians["files_per_s"] >= FILES_PER_S}
-    passed = found == 0 and ratio >= RATIO and all(met.values())
+    passed = found == 0 and ratio >= 1 and all(met.values())
     paired = "yara-python, same rules, 2 threads; clamscan, one signature"
     result(**medians, ratio=ratio, findings=found, paired_with=paired, met=met, **{"pass": passed})
 

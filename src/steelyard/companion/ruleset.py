@@ -60,7 +60,7 @@ class Refused:
 
 
 WORDS = {
-    "address": N_("“%(what)s” is no address or network: write one such as 192.0.2.0/24 or 2001:db8::/32."),
+    "address": N_("“%(what)s” is no address or network: write one such as 192.0.2.0/24 or 2001:db8:0:0:0:0:0:0/32."),
     "address of a page": N_("This is no address of a page: write one that begins with https://."),
     "beyond": N_("“%(what)s” has bits beyond the network’s: write the network’s first address."),
     "choice": N_("This is none of the choices: “host” or “cdn” for kind, 1, 2 or 3 for confidence."),

@@ -39,6 +39,17 @@ def hosting(hosting_folder: Path, hosting_template: Template) -> Iterator[Hostin
         yield started
 
 
+@pytest.fixture(scope="module")
+def with_redis(hosting: Hosting) -> Iterator[None]:
+    """PHP has the extension."""
+    hosting.php.install("redis")
+    hosting.php.reload()
+    yield
+    hosting.php.uninstall("redis")
+    hosting.php.uninstall("igbinary")
+    hosting.php.reload()
+
+
 @pytest.fixture
 def make_site(hosting: Hosting) -> Iterator[MakeSite]:
     """Makes sites that are erased after the test: `make_site()`, `make_site("a.example", prefix="x_")`."""

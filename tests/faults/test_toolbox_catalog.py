@@ -219,17 +219,6 @@ def _seen(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def with_redis(hosting: Hosting) -> Iterator[None]:
-    """PHP has the extension."""
-    hosting.php.install("redis")
-    hosting.php.reload()
-    yield
-    hosting.php.uninstall("redis")
-    hosting.php.uninstall("igbinary")
-    hosting.php.reload()
-
-
-@pytest.fixture(scope="module")
 def slot(hosting: Hosting, hosting_folder: Path) -> Iterator[HostSlot]:
     folder = hosting_folder / "slots-for-faults"
     yield make_slot(hosting, folder, slots_template.make(hosting.template.wordpress.core, "en_US"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from scenes import SCENES
 from test_toolbox import EVERYTHING, check_journal
-from test_toolbox_catalog import Stage, as_it_was, slot, stage, with_redis
+from test_toolbox_catalog import Stage, as_it_was, slot, stage
 from victim import Struck, When, among
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "toolbox"))
@@ -23,7 +23,7 @@ from steelyard.toolbox.model import Json
 from steelyard.toolbox.runs_seen import RunSeen
 from steelyard.toolbox.states import State
 
-__all__ = ["slot", "stage", "with_redis"]
+__all__ = ["slot", "stage"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("hosting")]
 
 RESET = next(scene for scene in SCENES if scene.runbook == "reset_wordpress")

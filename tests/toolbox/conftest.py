@@ -41,17 +41,6 @@ def slot(hosting: Hosting, hosting_folder: Path) -> Iterator[HostSlot]:
     remove(folder)
 
 
-@pytest.fixture(scope="module")
-def with_redis(hosting: Hosting) -> Iterator[None]:
-    """PHP has the extension."""
-    hosting.php.install("redis")
-    hosting.php.reload()
-    yield
-    hosting.php.uninstall("redis")
-    hosting.php.uninstall("igbinary")
-    hosting.php.reload()
-
-
 @pytest.fixture
 async def engine(
     database: Database, make_workspace: Callable[..., Awaitable[WorkspaceId]], tmp_path: Path, keys: Path

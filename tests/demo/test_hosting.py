@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -174,6 +175,17 @@ def test_an_extension_comes_and_goes_without_anybody_else_noticing(wordpress: Si
     php.uninstall("igbinary")
     php.reload()
     assert has() == (False, "0")
+
+
+def test_a_reload_waits_for_one_that_still_runs(wordpress: Site, hosting: Hosting) -> None:
+    number = hosting.php.pid_file
+    away = number.rename(number.with_suffix(".away"))  # as FPM does, for a moment
+    back = threading.Timer(0.3, away.rename, [number])
+    back.start()
+    hosting.owner.run(hosting.php.reload_command)
+    back.join()
+    hosting.php.reload()
+    assert wordpress.get("/").status == 200
 
 
 def test_a_host_that_nginx_does_not_know_is_refused(hosting: Hosting, wordpress: Site) -> None:

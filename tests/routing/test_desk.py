@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -15,6 +18,7 @@ from steelyard.kit.ids import EngineerId, TeamId, WorkspaceId
 from steelyard.routing import desk_cache, desk_read
 from steelyard.routing.desk import MOST_SINGLE, MOST_WAITING
 from steelyard.routing.desk_cache import CachedDesk, Desks, read_desk
+from steelyard.routing.desk_floor import Floor
 from steelyard.routing.model import Switch
 from steelyard.routing.seen import SeenSwitch
 from steelyard.store.database import Database
@@ -36,7 +40,7 @@ async def desk(database: Database, make_workspace: MakeWorkspace) -> Desk:
     return desk
 
 
-async def explained(desk: Desk, query: str, values: list[object]) -> str:
+async def explained(desk: Desk, query: LiteralString, values: list[object]) -> str:
     """How PostgreSQL would run it over large tables."""
     async with desk.database.transaction(desk.workspace) as conn:
         await conn.execute("SET LOCAL enable_seqscan = off")
@@ -68,6 +72,28 @@ async def test_what_steelyard_tells_itself_is_no_webhook(desk: Desk) -> None:
             )
     view = await read_desk(desk.database, desk.workspace, NOW)
     assert view.figures.last_webhook == NOW - timedelta(seconds=90)
+
+
+async def test_a_reading_that_is_given_up_twice_leaves_nothing_open(desk: Desk) -> None:
+    await many_conversations(desk)
+
+    async def read() -> None:
+        async with desk.database.transaction(desk.workspace) as conn:
+            for _ in range(50):
+                await desk_read.fill(conn, desk.workspace, Floor())
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for tenth in range(30):
+            reading = asyncio.create_task(read())
+            await asyncio.sleep(0.005 + tenth / 3_000)
+            reading.cancel()
+            await asyncio.sleep(0.001 + tenth / 20_000)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+        gc.collect()
+    assert [str(each.message) for each in warned] == []
 
 
 async def many_conversations(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -77,6 +79,21 @@ async def test_a_note_nobody_told_of_is_found_behind_a_newer_webhook(stage: Stag
     assert (await stage.known(noted))[2] == 9
     assert (reading.drift, dict(reading.found)) == (1, {"weight": 1})
     assert [(await stage.known(each))[2] for each in others] == [1] * len(others)
+
+
+async def test_a_reading_whose_end_was_forgotten_below_ends_with_its_page(stage: Stage) -> None:
+    await settled(stage, 2)
+
+    async def reading() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        await read(stage)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(reading())
 
 
 async def test_how_far_a_reading_is_can_be_seen_while_it_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from steelyard.operations.secrets import key_files, make_ready
 from steelyard.routing.connections import Link, Overview, other_of_app, overview, unhandled, write_link
 from steelyard.routing.receive import TOPICS
 from steelyard.routing.router import Router
-from steelyard.store.database import Database
+from steelyard.store.database import Database, end_if_cancelled
 from steelyard.store.keys import WEB, WORKER, Keys, key_file
 
 READ, WEIGHED = "Read", "Weighed"
@@ -178,6 +178,7 @@ async def _weigh(database: Database, router: Router, workspace: WorkspaceId, pro
     done, left, moved_at = 0, await _unhandled(database, workspace), clock()
     progress(WEIGHED, 0, left)
     while left:
+        end_if_cancelled()
         if not await router.route(workspace):
             await asyncio.sleep(0.1)  # a worker is at it
         before, left = left, await _unhandled(database, workspace)

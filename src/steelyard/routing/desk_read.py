@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
-from psycopg import AsyncConnection, AsyncServerCursor
+from psycopg import AsyncConnection
 
 from steelyard.kit.ids import EngineerId, WorkspaceId
 from steelyard.routing import codec
@@ -20,8 +20,8 @@ from steelyard.routing.rows import one
 MOST_CHANGES = 5_000
 """Facts that are read one by one. After more, everything is read again."""
 
-_PORTION = 250
-"""Rows that are taken from the database at once: what runs in the same loop goes on in between."""
+_FETCH: LiteralString = "FETCH FORWARD 250 FROM portions"
+"""So many rows are taken from the database at once: what runs in the same loop goes on in between."""
 
 Connection = AsyncConnection[Any]
 
@@ -226,8 +226,10 @@ async def _all(connection: Connection, query: LiteralString, values: Sequence[ob
 async def _portions(
     connection: Connection, query: LiteralString, values: Sequence[object]
 ) -> AsyncGenerator[tuple[Any, ...]]:
-    async with AsyncServerCursor(connection, "portions") as cursor:
-        cursor.itersize = _PORTION
-        await cursor.execute(query, values, binary=True)
-        async for row in cursor:
+    # psycopg's own server cursor stays open, and warns, where its closing is cancelled, too; this one ends with its
+    # transaction. What a FETCH answers depends on the cursor: it must not be prepared.
+    await connection.execute("DECLARE portions NO SCROLL CURSOR FOR " + query, values)
+    while portion := await (await connection.execute(_FETCH, prepare=False, binary=True)).fetchall():
+        for row in portion:
             yield row
+    await connection.execute("CLOSE portions")

@@ -24,7 +24,7 @@ from steelyard.routing.seen import SeenConversation
 from steelyard.routing.shown import Reader
 from steelyard.routing.store import INBOX
 from steelyard.routing.told import GONE, READ_BACK, ROSTER
-from steelyard.store.database import Database
+from steelyard.store.database import Database, end_if_cancelled
 
 PAGE = 100
 """Conversations that are compared and stored in one transaction."""
@@ -151,6 +151,7 @@ class Reconcile:
             return None
         round = _Round(intercom, reading, progress, await intercom.count_open_conversations() or 0)
         async for page in _pages(intercom.open_conversations()):
+            end_if_cancelled()
             await self._compare(workspace, round, page)
         async with self._database.transaction(workspace) as conn:
             round.only_here = await store.open_conversations(conn, workspace) - round.listed

@@ -91,10 +91,11 @@ def advice_on(error: BaseException) -> str | None:
 
 
 def end_if_cancelled() -> None:
-    """For loops that go on after an error of the database: raises CancelledError when the task was told to end.
+    """For loops that may have missed it: raises CancelledError when the task was told to end.
 
     psycopg answers a cancellation with the connection's own error where that breaks at the same time; a loop that only
-    catches the error would go on for ever.
+    catches the error would go on for ever. And up to Python 3.11 `wait_for`, with which psycopg waits, forgets one that
+    comes together with what it waits for.
     """
     if _cancelled():
         raise asyncio.CancelledError

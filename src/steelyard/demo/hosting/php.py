@@ -72,8 +72,10 @@ class PHP:
 
     @property
     def reload_command(self) -> list[str]:
-        """Reloads FPM; for the sites' user or root."""
-        return ["/bin/sh", "-c", f"kill -USR2 $(cat '{self.pid_file}')"]
+        """Reloads FPM; for the sites' user or root. While it still reloads, its file is away: waits 5 seconds."""
+        waiting = f"tries=50; until pid=$(cat '{self.pid_file}') && test \"$pid\"; do"
+        bounded = "tries=$((tries - 1)); test $tries -gt 0 || exit 1; sleep 0.1; done 2>/dev/null"
+        return ["/bin/sh", "-c", f'{waiting} {bounded}; kill -USR2 "$pid"']
 
     def reload(self) -> None:
         """Has FPM read its settings again, as after an extension came or went; its old processes end."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,9 @@ from steelyard.store.migrate import prepare
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-pytest_plugins = ["hosting"]  # the host of real servers that the toolbox works on
+# The host of real servers that the toolbox works on; the console, asked without a network; the people who ask it;
+# what would make thousands of tests wait.
+pytest_plugins = ["hosting", "signing_in", "town", "sooner"]
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 MEMORY = Path("/dev/shm")
@@ -53,6 +56,7 @@ class Server:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
+        self.conn = psycopg.connect(self.embedded.superuser_url, autocommit=True)
         self.copy("template1", "ground")
         prepare(self.url(OWNER, "ground"), APP)
 
@@ -62,14 +66,10 @@ class Server:
     def copy(self, original: str, name: str) -> None:
         # Half the time of the default, which writes a log that nothing here reads.
         copying = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY")
-        self._run(copying.format(sql.Identifier(name), sql.Identifier(original), sql.Identifier(OWNER)))
+        self.conn.execute(copying.format(sql.Identifier(name), sql.Identifier(original), sql.Identifier(OWNER)))
 
     def drop(self, name: str) -> None:
-        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def _run(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.embedded.superuser_url, autocommit=True) as conn:
-            conn.execute(statement)
+        self.conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
@@ -98,16 +98,24 @@ def quick_folder(open_folder: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def ready(embedded: Embedded) -> Iterator[Server]:
+    """A server for tests; stopped at the end."""
+    server = Server(embedded)
+    yield server
+    server.conn.close()
+    embedded.stop()
+
+
 @pytest.fixture(scope="session")
-def make_server() -> Callable[[Embedded], Server]:
-    return Server
+def make_server() -> Callable[[Embedded], AbstractContextManager[Server]]:
+    return ready
 
 
 @pytest.fixture(scope="session")
 def server(quick_folder: Path) -> Iterator[Server]:
-    embedded = Embedded.start(quick_folder / f"server-{os.getpid()}", durable=False)
-    yield Server(embedded)
-    embedded.stop()
+    with ready(Embedded.start(quick_folder / f"server-{os.getpid()}", durable=False)) as server:
+        yield server
 
 
 @pytest.fixture

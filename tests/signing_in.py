@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from desk_seed import NOW
 from steelyard.kit.ids import CellId, WorkspaceId
 from steelyard.main.console import Site, console
+from steelyard.main.ground import ROOMS
 from steelyard.people.links import make_link
 from steelyard.store.database import Database
-from steelyard.web.static import Static
+from steelyard.web.pages import Pages
+from steelyard.web.static import Static, read_static
 
 MakeWorkspace = Callable[..., Awaitable[WorkspaceId]]
 MakeClient = Callable[..., httpx.AsyncClient]
+Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 class Clock:
@@ -30,6 +34,21 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def static() -> Static:
+    return read_static()
+
+
+@pytest.fixture(scope="session")
+def pages(static: Static) -> Pages:
+    return Pages(static, ROOMS)
 
 
 @asynccontextmanager
@@ -50,6 +69,13 @@ async def browsers(
     yield make
     for client in opened:
         await client.aclose()
+
+
+@pytest.fixture
+async def make_client(database: Database, static: Static, keys: Path, clock: Clock) -> AsyncIterator[MakeClient]:
+    """A browser without a browser, from another machine where nothing else is said."""
+    async with browsers(database, static, keys, clock, "10.1.2.3", open_to_loopback=False) as make:
+        yield make
 
 
 ADDRESS = "http://127.0.0.1:8420"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
+import pytest
 
-from signing_in import Clock
+from desk_seed import connected
+from seeded import Seeded, seed
+from signing_in import PASSWORD, Clock, Enter, MakeClient
 from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
+from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Permission, Role
 from steelyard.people.sessions import COOKIE, open_session
 from steelyard.people.tokens import make_token
@@ -76,3 +83,39 @@ class Town:
             return conn.execute(
                 "SELECT workspace, person, data FROM ledger WHERE kind = %s ORDER BY workspace, position", [kind]
             ).fetchall()
+
+
+@pytest.fixture(scope="session")
+def stored_password() -> str:
+    return asyncio.run(hashed(PASSWORD))
+
+
+@pytest.fixture(scope="session")
+def seeded(server: Any, keys: Path, stored_password: str) -> Seeded[Town]:
+    async def write(database: Database) -> Town:
+        home, foreign = [await connected(database, keys, each) for each in ("home", "other")]
+        made = Town(database, Clock(), stored_password, home, foreign, "")
+        for role in Role:
+            await made.person(role.value, role)
+        await made.person("abroad", Role.ADMINISTRATOR, at=made.foreign)
+        await made.person("nobody")
+        return made
+
+    return seed(server, "town", write)
+
+
+@pytest.fixture
+def town(database: Database, clock: Clock, superuser_url: str, seeded: Seeded[Town]) -> Town:
+    """Everybody at home under the name of their role, one abroad, and one who belongs nowhere."""
+    there = seeded.written
+    return replace(there, database=database, clock=clock, superuser_url=superuser_url, people=dict(there.people))
+
+
+@pytest.fixture
+async def enter(town: Town, make_client: MakeClient) -> Enter:
+    """A browser in which somebody has signed in."""
+
+    async def made(name: str, **options: Any) -> httpx.AsyncClient:
+        return make_client(cookies=await town.cookies(name), **options)
+
+    return made

@@ -111,7 +111,7 @@ async def test_what_is_no_json_object_is_refused(api: Api, body: bytes) -> None:
     assert (answer.status_code, answer.json()["type"]) == (400, "error.list")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nope"), ("PATCH", "/me"), ("GET", "/")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nope"), ("PATCH", "/me"), ("POST", "/")])
 async def test_an_unknown_path_is_not_found(api: Api, method: str, path: str) -> None:
     answer = await api.client.request(method, path)
     assert (answer.status_code, answer.json()["type"]) == (404, "error.list")

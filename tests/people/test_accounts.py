@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import LiteralString
 
-import httpx
 import psycopg
 import pytest
 
-from signing_in import PASSWORD, MakeClient
+from signing_in import PASSWORD, Enter, MakeClient
 from steelyard.people.links import make_link
 from steelyard.people.permissions import Role
 from town import Town
 
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 WISHES = {"name": "Ada Quinn", "language": "fr", "theme": "dark", "zone": "utc", "single_keys": "on"}
 NEW = "carry what you have weighed"
 

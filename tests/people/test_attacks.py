@@ -7,15 +7,13 @@ import csv
 import io
 import statistics
 import time
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import httpx
 import psycopg
 import pytest
 import structlog
 
-from signing_in import INVITED, PASSWORD, MakeClient, become_administrator, link_in, link_to, sign_in
+from signing_in import INVITED, PASSWORD, Enter, MakeClient, become_administrator, link_in, link_to, sign_in
 from steelyard.kit.ids import WorkspaceId
 from steelyard.people import passwords
 from steelyard.people.permissions import Permission, Role
@@ -23,7 +21,6 @@ from steelyard.people.sessions import COOKIE, SECURE_COOKIE
 from steelyard.store.database import Database
 from town import Town
 
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 MARKUP = "<img src=x onerror=alert(1)>\"'&"
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import httpx
 import psycopg
 import pytest
 
 from desk_seed import busy_desk
-from signing_in import INVITED
+from signing_in import INVITED, Enter
 from steelyard.kit.facts import Fact
 from steelyard.kit.ids import ConversationId, EngineerId
 from steelyard.kit.instants import micros
@@ -22,8 +20,6 @@ from steelyard.people.audit import AUDITED
 from steelyard.people.audit_pages import TELLING
 from steelyard.people.record import KINDS
 from town import Town
-
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 async def done(town: Town, kind: str, by: str = "lead", data: str = "{}", **about: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signing_in import PASSWORD
+from signing_in import PASSWORD, Enter
 from steelyard.kit.ids import CellId
 from steelyard.kit.scopes import Scope
 from steelyard.main.console import Site, console
@@ -24,7 +23,6 @@ from steelyard.web.routes import PageRoute
 from steelyard.web.static import read_static
 from town import Town
 
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 NOTHING: Any = None
 LATER = timedelta(minutes=20)
 ROUTES: list[PageRoute] = [

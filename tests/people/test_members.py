@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import httpx
 import pytest
 
 from desk_seed import busy_desk
-from signing_in import INVITED, PASSWORD, MakeClient, link_in
+from signing_in import INVITED, PASSWORD, Enter, MakeClient, link_in
 from steelyard.main.ground import ledger
 from steelyard.people.links import LINK_LIFE, make_link
 from steelyard.people.members import MemberError, Staff, members_of
 from steelyard.people.permissions import Permission, Role
 from steelyard.routing.teammates import read_teammates
 from town import Town
-
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 def undo_in(page: httpx.Response) -> dict[str, list[str]]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-import httpx
 import pytest
 
-Enter = Callable[[str], Awaitable[httpx.AsyncClient]]
+from signing_in import Enter
 
 PAGES = ("/account", "/access", "/people", "/tokens", "/audit")
 

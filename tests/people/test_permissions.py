@@ -43,7 +43,14 @@ def test_more_roles_never_allow_less(
 @given(ROLES_OF, st.frozensets(st.sampled_from(Permission)))
 def test_a_token_has_a_part_of_what_its_owner_has(roles: frozenset[Role], scopes: frozenset[Permission]) -> None:
     owner = Standing(WorkspaceId("eu1.a"), PersonId(1), roles)
-    assert granted(owner._replace(scopes=scopes)) == (granted(owner) & scopes) - OWN_ACCOUNT_ONLY
+    runs = {Permission.RUN_READS, Permission.RUN_CHANGES, Permission.RUN_DESTROYS}
+    opened = scopes if scopes.isdisjoint(runs) else scopes | {Permission.RUN_PLANS}  # who may run may have planned
+    assert granted(owner._replace(scopes=scopes)) == (granted(owner) & opened) - OWN_ACCOUNT_ONLY
+
+
+def test_a_token_that_may_only_plan_runs_nothing() -> None:
+    lead = Standing(WorkspaceId("eu1.a"), PersonId(1), frozenset({Role.LEAD}), None, frozenset({Permission.RUN_PLANS}))
+    assert granted(lead) == {Permission.RUN_PLANS}
 
 
 def test_who_administers_may_do_everything_and_only_they_change_people() -> None:

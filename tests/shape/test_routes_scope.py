@@ -35,7 +35,10 @@ def test_every_route_says_what_opens_it() -> None:
     known = {OPEN, SIGNED_IN, *Permission}
     assert [route.path for route in found if route.needs not in known] == []
     opened = {route.path for route in found if route.needs == OPEN}
-    assert opened == GUIDE | {"/static/{version}/{name:path}", "/sign-in", "/sign-in/as", "/enter"}
-    # What one may do is told to whoever is a member; everything else of a workspace takes a permission.
+    assert opened == GUIDE | {"/static/{version}/{name:path}", "/sign-in", "/sign-in/as", "/enter"} | {
+        "/api/companion/connect",
+        "/api/companion/connect/look",
+    }
+    # Members are told what they may do, and a token ends itself; all else of a workspace takes a permission.
     loose = {route.path for route in found if route.shows is Scope.WORKSPACE and route.needs in (OPEN, SIGNED_IN)}
-    assert loose == {"/access", "/access.csv", "/access.json"}
+    assert loose == {"/access", "/access.csv", "/access.json", "/api/companion/token"}

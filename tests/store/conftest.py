@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
@@ -24,11 +25,13 @@ def debian_binaries() -> Path:
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("debian15", marks=pytest.mark.slow)])
 def server(
-    request: pytest.FixtureRequest, quick_folder: Path, make_server: Callable[[Embedded], object]
+    request: pytest.FixtureRequest,
+    quick_folder: Path,
+    make_server: Callable[[Embedded], AbstractContextManager[object]],
 ) -> Iterator[object]:
     binaries = debian_binaries() if request.param == "debian15" else None
     # Files that take turns between the servers start each of them more than once.
     folder = quick_folder / f"server-{request.param}-{os.getpid()}-{next(_NUMBERS)}"
     embedded = Embedded.start(folder, durable=False, binaries=binaries)
-    yield make_server(embedded)
-    embedded.stop()
+    with make_server(embedded) as server:
+        yield server

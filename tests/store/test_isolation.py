@@ -42,6 +42,8 @@ CROSSING = {
     "expire_run",
     "expire_run_line",
     "expire_finding",
+    "expire_companion_code",
+    "drop_companion_codes",
 }
 VALUES = {
     "text": "'x'",
@@ -203,6 +205,7 @@ async def test_only_the_known_functions_cross(superuser_url: str) -> None:
         "run",
         "run_line",
         "finding",
+        "companion_code",
     }
 
 

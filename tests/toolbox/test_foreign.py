@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -86,7 +87,12 @@ def test_a_nul_and_a_lone_surrogate_become_what_can_be_stored() -> None:
 def test_a_visible_text_has_nothing_that_moves_the_cursor_or_hides(text: str) -> None:
     for each in visible(text):
         assert (
-            each in "\t\n" or each.isprintable() or each in "\u3000\xa0\u2000" or each.isspace() or ord(each) > 0xE000
+            each in "\t\n"
+            or each.isprintable()
+            or each in "\u3000\xa0\u2000"
+            or each.isspace()
+            or ord(each) > 0xE000
+            or category(each) == "Cn"  # not a sign yet, in this version of Unicode
         )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.permissions import Permission, Role, Standing, judge
 from steelyard.toolbox.model import Risk
-from steelyard.toolbox.rules import MOST, NEEDS, Rule, may_approve, may_run
+from steelyard.toolbox.rules import MOST, NEEDS, Rule, may_approve, may_plan, may_run
 
 ROLES = st.frozensets(st.sampled_from(list(Role)))
 RULES = st.lists(
@@ -61,3 +61,20 @@ def test_a_token_runs_what_its_scopes_say_and_approves_nothing() -> None:
     assert not may_approve(lead, Risk.DESTROYS, "", ())
     assert may_approve(standing(frozenset({Role.LEAD})), Risk.DESTROYS, "", ())
     assert not may_approve(standing(frozenset({Role.ENGINEER})), Risk.DESTROYS, "", ())
+
+
+SCOPES = st.none() | st.frozensets(st.sampled_from(list(Permission)))
+
+
+@given(ROLES, SCOPES, st.sampled_from(list(Risk)), RULES)
+def test_who_may_plan(
+    roles: frozenset[Role], scopes: frozenset[Permission] | None, risk: Risk, rules: list[Rule]
+) -> None:
+    """A person plans what they may run; a token what its owner may run, by the risk's own scope or by that of plans."""
+    owner, asker = may_run(standing(roles), risk, "vip", rules), standing(roles, scopes)
+    by_scope = scopes is None or bool(scopes & {NEEDS[risk], Permission.RUN_PLANS})
+    planned = may_plan(asker, risk, "vip", rules)
+    assert planned.allowed == (owner.allowed and by_scope)
+    assert may_run(asker, risk, "vip", rules).allowed == (owner.allowed and (scopes is None or NEEDS[risk] in scopes))
+    assert planned.by_token == (owner.allowed and not by_scope)
+    assert planned.by_rule == owner.by_rule

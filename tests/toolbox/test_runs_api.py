@@ -57,6 +57,23 @@ async def test_a_program_plans_confirms_and_undoes(engine: Engine, client: httpx
     assert (undone.json()["run"], engine.motto()) == (run["run"] + 1, "old")
 
 
+async def test_what_people_read_of_a_run_is_in_their_language(engine: Engine, client: httpx.AsyncClient) -> None:
+    asked = await client.post(
+        "/runbooks/diagnose_site/plan", json={"site": "shop.example", "at_once": True}, headers=JSON
+    )
+    await engine.settle()
+    path = f"/runs/{asked.json()['run']}.json"
+    english, french = [
+        (await client.get(path, headers={"accept-language": language})).json() for language in ("en", "fr")
+    ]
+    assert english["state"] == "done"
+    assert english["steps"][0]["title"] == french["steps"][0]["title"] == english["words"]["steps"][0]["title"]
+    assert [each["label"] for each in french["words"]["found"]] != [each["label"] for each in english["words"]["found"]]
+    assert "There is none in" in str(english["words"]["found"]), "a folder without WordPress"
+    assert english["words"]["found"][0]["state"] == "bad", "what is bad comes first"
+    assert french["words"]["steps"][0]["title"] != english["words"]["steps"][0]["title"]
+
+
 async def test_a_form_is_led_to_the_page_of_what_it_did(engine: Engine, client: httpx.AsyncClient) -> None:
     form = {"site": str(engine.sites["shop.example"]), "p.text": "new"}
     answer = await client.post("/runbooks/set_motto/plan", data=form)

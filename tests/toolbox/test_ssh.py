@@ -168,10 +168,11 @@ async def test_keys_that_are_refused_or_cannot_be_read_say_so(hosting: Hosting) 
         assert (await failure(hosting, login)).code == "refused"
 
 
-async def test_a_host_that_is_not_there_is_unreachable(hosting: Hosting) -> None:
+async def test_a_host_that_is_not_there_is_unreachable(hosting: Hosting, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = await failure(hosting, replace(login_of(hosting), port=1))
     assert failed.code == "unreachable"
     assert "127.0.0.1:1" in str(failed)
+    monkeypatch.setattr("steelyard.adapters.ssh.CONNECT", 0.5)
     async with _stranger(b"HTTP/1.1 400 no\r\n\r\n") as port:
         assert (await failure(hosting, replace(login_of(hosting), port=port))).code == "unreachable"
 

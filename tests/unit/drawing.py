@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
@@ -48,6 +49,10 @@ def _some(kind: Any, random: Random) -> Any:
         return random.choice(inner)
     if origin is tuple and inner[-1] is not Ellipsis:
         return tuple(_some(each, random) for each in inner)
+    if origin is list:
+        return [_some(inner[0], random) for _ in range(random.choice([0, 1, 3]))]
+    if is_dataclass(kind):
+        return kind(**{each: _some(of, random) for each, of in get_type_hints(kind).items()})
     if origin is tuple:
         return tuple(_some(inner[0], random) for _ in range(random.choice([0, 1, 3])))
     if origin is frozenset:

@@ -118,7 +118,7 @@ def test_pages_of_the_kit(seed: int) -> None:
 def test_every_page_is_drawn_here_with_generated_models() -> None:
     folder = Path(__file__).parent
     tests = "".join(each.read_text("utf-8") for each in folder.glob("test_views_*.py"))
-    drawn = set(re.findall(r"\"((?:people|routing|toolbox|web)/\w+\.html)\"", tests))
+    drawn = set(re.findall(r"\"((?:companion|people|routing|toolbox|web)/\w+\.html)\"", tests))
     package = folder.parents[1] / "src/steelyard"
     pages = {
         f"{each.parts[-3]}/{each.name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +11,13 @@ import pytest
 
 from desk_seed import NOW, Desk, busy_desk, connected
 from seeded import Seeded, seed
-from signing_in import Clock, MakeClient, browsers
-from steelyard.main.ground import ROOMS, ledger
+from signing_in import Clock, Enter, MakeClient, browsers
+from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
 from steelyard.people.permissions import Role
 from steelyard.people.sessions import COOKIE, open_session
 from steelyard.store.database import Database
-from steelyard.web.pages import Pages
-from steelyard.web.static import Static, read_static
-
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(scope="session")
-def static() -> Static:
-    return read_static()
-
-
-@pytest.fixture(scope="session")
-def pages(static: Static) -> Pages:
-    return Pages(static, ROOMS)
+from steelyard.web.static import Static
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -12,12 +11,11 @@ import httpx
 import pytest
 
 from desk_seed import Desk
+from signing_in import Enter
 from steelyard.kit.ids import EngineerId
 from steelyard.people.permissions import Role
 from steelyard.store.database import Database
 
-MakeClient = Callable[..., httpx.AsyncClient]
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 SCRIPT = {"HX-Request": "true"}
 
 
@@ -272,3 +270,12 @@ async def test_the_page_of_an_engineer(desk: Desk, client: httpx.AsyncClient) ->
     assert (await client.get("/engineers/999")).status_code == 404
     assert (await client.get(f"/engineers/{2**63}")).status_code == 404
     assert "They are away in Intercom" in (await client.get("/engineers/112")).text
+
+
+@pytest.mark.parametrize(("sent", "done"), [(True, "away"), ("yes", "away"), (False, "back")])
+async def test_a_program_goes_away_by_json(desk: Desk, enter: Enter, sent: object, done: str) -> None:
+    engineer = await enter(Role.ENGINEER, 101)
+    answer = await engineer.post("/away", json={"away": sent}, headers={"accept": "application/json"})
+    assert (answer.status_code, answer.json()["done"]["what"]) == (200, done)
+    wrong = await engineer.post("/away", json={"away": "maybe"}, headers={"accept": "application/json"})
+    assert (wrong.status_code, wrong.json()["error"]["status"]) == (400, 400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -10,14 +10,12 @@ import httpx
 import pytest
 
 from desk_seed import NOW, Desk, closed
+from signing_in import Enter
 from steelyard.kit.ids import EngineerId, TeamId
 from steelyard.people.permissions import Role
 from steelyard.routing.model import Override, Phase, Text
 from steelyard.routing.seen import SeenConversation
 from steelyard.store.database import Database
-
-MakeClient = Callable[..., httpx.AsyncClient]
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 async def rows(client: httpx.AsyncClient, query: str = "") -> list[dict[str, Any]]:

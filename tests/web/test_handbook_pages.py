@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from desk_seed import NOW, Desk
-from signing_in import Clock
+from signing_in import Clock, Enter
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.ground import ledger
 from steelyard.people.permissions import Role
@@ -27,7 +27,6 @@ from steelyard.toolbox.handbook.searching import find
 from steelyard.toolbox.handbook.shipped import shipped
 from steelyard.toolbox.handbook.store import Handbook, HandbookError, read_pages
 
-Enter = Callable[..., Awaitable[httpx.AsyncClient]]
 HOSTILE = "<img src=x onerror=alert(1)>'\"{{7*7}} %(name)s"
 
 

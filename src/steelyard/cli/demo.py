@@ -54,7 +54,7 @@ def demo(
 def _say_ready(port: int, intercom: str, quiet: bool) -> None:
     if quiet:
         return
-    out.print(f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nIts Intercom: {intercom}")
+    out.print(f"\nThe desk: [bold]http://127.0.0.1:{port}/desk[/bold]\nIts Intercom: [bold]{intercom}[/bold]")
     if prepared() is None:
         out.print("Its runbooks have no site to work on: `make demo-site` gets a real WordPress, on Debian.")
     out.print("Ctrl-C ends the demo and removes its data.\n")

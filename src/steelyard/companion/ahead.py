@@ -1,6 +1,6 @@
 """The matches of a pattern, asked for from left to right, so that none is looked for twice.
 
-Pure; the same as extension/lib/ahead.js.
+Pure; the same as `Ahead` in extension/lib/detect.js.
 """
 
 from __future__ import annotations

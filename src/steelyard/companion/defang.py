@@ -17,6 +17,7 @@ _SCHEME = re.compile(r"(?:https?|ftp):", re.I | re.A)
 _DONE = re.compile(r"(?:hxxps?|fxp):", re.I | re.A)
 _AGAIN = re.compile(r"(?<![a-z0-9+.\]-])[a-z][a-z0-9+-]+:\Z", re.I | re.A)
 """One more, before what is read as a path: `http://ssh://…`."""
+_MOST_TIMES = 4
 _TO_X = str.maketrans("tT", "xX")
 _TO_T = str.maketrans("xX*", "tTt")
 _WRITTEN = re.compile(r"h(?:xx|\*\*)p(?=s?(?:\[?:|\]://))|fxp(?=\[?:|\]://)", re.I | re.A)
@@ -33,8 +34,16 @@ _BACK = (
 def defang(text: str, trusted: Set[str]) -> str:
     """The text with every untrusted address unclickable; trusted ones, e-mail addresses and names of files as they are.
 
-    `trusted`: as `trusting` makes it.
+    `trusted`: as `trusting` makes it. What is made may begin anew where something invisible follows: it is read again.
     """
+    for _ in range(_MOST_TIMES):
+        before, text = text, _read_once(text, trusted)
+        if text == before:
+            break
+    return text
+
+
+def _read_once(text: str, trusted: Set[str]) -> str:
     reader = Reader(text)
     done: list[str] = []
     at = 0

@@ -25,8 +25,9 @@ _MARK = re.compile(f"[:{DOTS}]")
 _SPECIAL = re.compile(r"(https?|ftp):", re.I | re.A)
 """Schemes whose addresses have a host whatever stands between the colon and it."""
 _OTHER = re.compile(
-    rf"(?<![a-z0-9+\]{DOTS}-])(?<![^\u0000-\u007f{SEPARATORS}])(?![a-z0-9+-]*(?:hxxps?|fxp):)"
-    rf"([a-z][a-z0-9+-]+)://(?=[^/{SEPARATORS}])",
+    rf"(?<![a-z0-9+\]{DOTS}-])(?<![^\u0000-\u007f{SEPARATORS}])"
+    rf"(?:(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+)://(?=[^/{SEPARATORS}])"
+    r"|(?<!:)//(?=\[[0-9a-f.]*:[0-9a-f.]*:))",
     re.I | re.A,
 )
 _NEXT = re.compile(r"[,;|)\]}](?=[(\[]?(?:https?|ftp|wss?|hxxps?|fxp)(?::|\[:))", re.I | re.A)
@@ -48,10 +49,15 @@ _PORT = re.compile(rf":[0-9]{{1,5}}(?![\w{DOTS}-])", re.A)
 _JOINED = re.compile(rf"[\w/]|[^\u0000-\u007f{SEPARATORS}]", re.A)
 """Before an address: some programs see none there, but may see one in its path."""
 _JOINED_NAME = re.compile(r"[-\w~@#./]", re.A)
-_DOMAIN = re.compile(r"@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])", re.I | re.A)
+_DOMAIN = re.compile(
+    r"@[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])",
+    re.I | re.A,
+)
 """Of an e-mail address, without a path after it."""
-_LOCAL = re.compile(r"[a-z0-9_-]", re.I | re.A)
-_BEHIND = re.compile(rf'[^{WHITE}"<>`/\\?#.@%]{{0,253}}[.@%][^{WHITE}.]')
+_LOCAL = re.compile(r"[a-z0-9](?:[+%._-]*[_-])?\Z", re.I | re.A)
+_APART = re.compile(r"\Awww\.|_|-\.|\.-", re.I | re.A)
+"""In a name after the sign of an e-mail address: some programs see a host of its own behind it."""
+_BEHIND = re.compile(rf'[^{WHITE}"<>`/\\?#.@%]{{0,253}}[.@%][^{WHITE}.]|[^{WHITE}/\\?#@]{{0,1000}}@[^{WHITE}.]')
 """A host behind signs that only some programs read as a part of it."""
 _CLOSING = re.compile(r"[.,;:!?'*_)\]}]*")
 _OPEN = {")": "(", "]": "[", "}": "{"}
@@ -155,7 +161,7 @@ class Reader:
             match = self._specials.match(match.start() + 1)
         if other is None or other.start() >= to:
             return None
-        return self._begun(other.start(), other.end(), to, other[1])
+        return self._begun(other.start(), other.end(), to, other[1] or "")
 
     def _special(self, start: int, after: int, to: int, scheme: str) -> Begun:
         authority = after
@@ -218,7 +224,8 @@ class Reader:
         path = end < to and text[end - 1] != "_" and self._is_path(end)
         rest = end if path else min(to, _at(_PORT, text, end)) if close == end else close
         more = path or (rest < to and self._is_path(rest))
-        mail = start > 1 and text[start - 1] == "@" and bool(_LOCAL.match(text[start - 2]))
+        behind = text[max(0, start - 9) : start]
+        mail = behind.endswith("@") and _LOCAL.search(behind[:-1]) and not _APART.search(text[start:close])
         if mail and not (more and text[rest] in "/\\"):
             return None
         if not (more and is_address(text, start, close, rest)) and not is_host(text, start, close, rest, more):

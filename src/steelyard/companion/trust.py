@@ -28,23 +28,41 @@ _LEFT = re.compile(f"[^\u0000-\u007f{SEPARATORS}]")
 _ON = re.compile(rf'[^{WHITE}"<>`/\\?#]{{0,1000}}')
 """On to where every program stops."""
 _LAST = re.compile("[.\u3002\uff0e\uff61]([^.\u3002\uff0e\uff61]+)[.\u3002\uff0e\uff61]*\\Z")
+_ANYBODYS = re.compile(
+    "(?:ac|asso|asn|biz|co|com|ed|edu|firm|gen|go|gob|gouv|gov|govt|gr|gv|ind|lg|ltd|mil|ne|net|nhs|nic|nom|or|org|plc"
+    r"|police|re|sch|school)\.[a-z][a-z]|(?:br|cn|de|eu|gb|jpn|ru|sa|uk|us|za)\.com|(?:gb|se|uk)\.net"
+    r"|eu\.org|id\.au|me\.uk|web\.za"
+)
+"""What countries sell names under, as in `co.uk`, and the best known of those that sell as they do."""
 _TRUSTABLE = re.compile(r"\s*(=?)(?:\*\.)?([^\s/\\?#@:=*]+|\[[0-9a-f:.]+\])\s*", re.I)
 _PORT = re.compile(r":[0-9]{0,5}\Z")
 _PLAIN = re.compile(r"[a-z0-9_-]*")
 
 
+class AnybodysError(ValueError):
+    """Anybody can have a name under this domain."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(
+            f"Anybody can have a name under {domain}: trust one below it, or that host alone as ={domain}."
+        )
+        self.domain = domain
+
+
 def trusting(domains: Iterable[str]) -> frozenset[str]:
     """The domains that are trusted, as they are compared: `example.com` with all below it, `=example.com` alone.
 
-    Raises ValueError for one that is no host, and for a whole top-level domain.
+    Raises ValueError for one that is no host, and for one under which anybody can have a name: `com`, `co.uk`.
     """
     found: set[str] = set()
     for each in domains:
         match = _TRUSTABLE.fullmatch(each)
         url = _parsed(f"http://{match[2]}/") if match else None
         host = url.hostname.removesuffix(".") if url else ""
-        if match is None or not host or host in TLDS:
+        if match is None or "" in host.split(".") or host in TLDS:
             raise ValueError(f"{each} is no domain that can be trusted.")
+        if not match[1] and _ANYBODYS.fullmatch(host):
+            raise AnybodysError(host)
         found.add(match[1] + host)
     return frozenset(found)
 

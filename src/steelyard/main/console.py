@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp
 
 from steelyard.adapters.notify import usable
+from steelyard.companion.telling import TELLING as COMPANION_TELLING
 from steelyard.jobs.app import deferring_app
 from steelyard.kit.ids import CellId
+from steelyard.main.companion import companion_routes
 from steelyard.main.ground import ROOMS, acts, ledger
 from steelyard.main.handbook import handbook_routes
 from steelyard.main.registry import registry_routes
@@ -44,7 +46,7 @@ from steelyard.web.routes import PageRoute
 from steelyard.web.sse import Changes, polled
 from steelyard.web.static import Static
 
-TELLINGS = (TELLING, SETTINGS, HANDBOOK_TELLING, SITES_TELLING, RUNS_TELLING)
+TELLINGS = (TELLING, SETTINGS, HANDBOOK_TELLING, SITES_TELLING, RUNS_TELLING, COMPANION_TELLING)
 """How the deeds of each room are told in the audit."""
 
 
@@ -87,6 +89,7 @@ def console_routes(database: Database, pages: Pages, site: Site) -> list[PageRou
         *toolbox_routes(database, pages, site.runbooks, site.clock),
         *registry_routes(database, runbooks_of(site.runbooks), pages, site.clock),
         *settings_routes(database, pages, site),
+        *companion_routes(database, pages, site.cell, site.url, site.clock),
         *search.routes(
             pages,
             (*searchers(database), handbook_searcher(database), registry_searcher(database)),

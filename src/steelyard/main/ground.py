@@ -22,7 +22,7 @@ from steelyard.store.ledger import Fold, Ledger
 
 ROOMS = {
     name: Path(str(resources.files(f"steelyard.{name}").joinpath("templates")))
-    for name in ("people", "routing", "toolbox")
+    for name in ("people", "routing", "toolbox", "companion")
 }
 """The folder of each room's templates."""
 

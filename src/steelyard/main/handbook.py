@@ -13,6 +13,7 @@ from steelyard.main.runs import runbooks_of
 from steelyard.routing.desk import policy_in_force
 from steelyard.routing.labels import Label, label_of
 from steelyard.store.database import Database
+from steelyard.toolbox import site_at
 from steelyard.toolbox.handbook import pages as handbook_pages
 from steelyard.toolbox.handbook.ground import HandbookGround, Topic
 from steelyard.web.console import Clock
@@ -44,6 +45,6 @@ def _topic(label: Label) -> Topic:
 
 
 def handbook_routes(database: Database, pages: Pages, own: Path | None, clock: Clock) -> list[PageRoute]:
-    """The routes of the handbook. `own`: the operator's folder of runbooks."""
+    """The routes of the handbook, and of sites with what there is to read. `own`: the operator's folder of runbooks."""
     ground = HandbookGround(database, ledger(), pages, clock, RoutedTopics(), lambda: runbooks_of(own).all)
-    return handbook_pages.routes(ground)
+    return [*handbook_pages.routes(ground), *site_at.routes(ground)]

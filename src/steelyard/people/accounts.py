@@ -177,7 +177,11 @@ async def write_account(conn: Connection, person: PersonId, name: str, chosen: P
 
 
 async def write_password(conn: Connection, person: PersonId, stored: str, keep: int | None = None) -> None:
-    """Writes what is stored of a password, in whichever transaction `conn` is in; ends all sessions but `keep`."""
+    """Writes what is stored of a password, in whichever transaction `conn` is in; ends all sessions but `keep`.
+
+    Codes to connect browsers by end too. API tokens stay, a connected browser's among them: whoever makes one sees it.
+    """
     await see_own(conn, person)
     await conn.execute("UPDATE person SET password = %s WHERE person = %s", [stored, person])
     await end_sessions(conn, keep)
+    await conn.execute("SELECT drop_companion_codes(%s)", [person])

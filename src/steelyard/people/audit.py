@@ -16,7 +16,7 @@ from steelyard.web.tables import Clauses, Column, Days, Is, Numbered, Table
 AUDITED: Final[LiteralString] = """
 FROM ledger WHERE (person IS NOT NULL OR kind LIKE 'person.%%'
     OR kind LIKE 'run.%%' OR kind LIKE 'site.%%' OR kind LIKE 'host.%%' OR kind LIKE 'toolbox.%%'
-    OR kind LIKE 'handbook.%%'
+    OR kind LIKE 'handbook.%%' OR kind LIKE 'companion.%%'
     OR kind IN ('token.made', 'token.revoked', 'settings.changed', 'notification.changed', 'policy.adopted',
                 'routing.switched', 'engineer.rotation_changed', 'engineer.away_asked', 'engineer.away_refused',
                 'conversation.move_asked', 'conversation.moved', 'conversation.move_overtaken',

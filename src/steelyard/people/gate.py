@@ -21,6 +21,7 @@ from steelyard.store.database import Database
 from steelyard.web.console import Clock, utc_now
 from steelyard.web.guard import SAFE_METHODS
 from steelyard.web.pages import Pages
+from steelyard.web.pages import wants_data as wants_data
 from steelyard.web.routes import OPEN, SIGNED_IN, PageRoute
 from steelyard.web.viewer import KEY, NOBODY, Preferences, Viewer
 
@@ -213,6 +214,12 @@ def person_of(request: Request) -> PersonId:
     return identity.person
 
 
+def token_of(request: Request) -> int | None:
+    """The number of the API token that is asked with; None for a person in a browser and for this machine."""
+    identity = identity_of(request)
+    return identity.token if identity is not None else None
+
+
 def counted_as(request: Request) -> str:
     """What somebody's open streams are counted by: their session or API token, else the machine that asks."""
     identity = identity_of(request)
@@ -227,14 +234,6 @@ def from_loopback(request: Request) -> bool:
     """Whether this machine asks, and nothing stands between: a proxy says for whom it asks."""
     forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
     return request.client is not None and request.client.host in LOOPBACK and not forwarded
-
-
-def wants_data(request: Request) -> bool:
-    """Whether the asker is a program: an address of data, or a script of ours."""
-    data = request.url.path.endswith((".json", ".csv", "/live"))
-    # Any other scheme than ours is a proxy's, which browsers send along with every request.
-    by_token = request.headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
-    return data or by_token or "application/json" in request.headers.get("accept", "")
 
 
 def _wanted(request: Request, memberships: tuple[Membership, ...]) -> Membership | None:

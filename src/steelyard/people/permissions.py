@@ -42,6 +42,8 @@ class Permission(StrEnum):
     """Seeing and revoking everybody's API tokens."""
     SEE_TOOLBOX = "toolbox.see"
     """The runbooks, the sites, what was run, and the handbook."""
+    RUN_PLANS = "runbooks.plan"
+    """Having a runbook planned: looks at the site, changes nothing. Who may run something may have it planned."""
     RUN_READS = "runbooks.read"
     """Running what only reads. Rules by group of sites may allow less; see toolbox/rules.py."""
     RUN_CHANGES = "runbooks.change"
@@ -54,6 +56,8 @@ class Permission(StrEnum):
     """Writing, importing and checking pages of the handbook."""
     CHANGE_TOOLBOX = "toolbox.change"
     """Who may run what on which sites, approval, how long trash is kept."""
+    CHANGE_COMPANION = "companion.change"
+    """Which domains the team trusts, and by which rules it is told who hosts a site."""
 
 
 class Role(StrEnum):
@@ -67,7 +71,8 @@ class Role(StrEnum):
 
 
 _P = Permission
-_READER: Final = frozenset({_P.SEE_DESK, _P.READ_MESSAGES, _P.SEE_PEOPLE, _P.USE_TOKENS, _P.SEE_TOOLBOX, _P.RUN_READS})
+_LOOKS: Final = frozenset({_P.SEE_TOOLBOX, _P.RUN_PLANS, _P.RUN_READS})
+_READER: Final = _LOOKS | {_P.SEE_DESK, _P.READ_MESSAGES, _P.SEE_PEOPLE, _P.USE_TOKENS}
 _RUNNER: Final = _READER | {_P.SET_OWN_AWAY, _P.RUN_CHANGES, _P.RUN_DESTROYS}
 _LEAD: Final = _RUNNER | {
     _P.MOVE,
@@ -80,6 +85,7 @@ _LEAD: Final = _RUNNER | {
     _P.APPROVE,
     _P.CHANGE_HANDBOOK,
     _P.CHANGE_TOOLBOX,
+    _P.CHANGE_COMPANION,
 }
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
@@ -87,27 +93,27 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     Role.LEAD: _LEAD,
     Role.AUTHOR: _READER | {_P.CHANGE_HANDBOOK},
     # Operators keep the machines: they see that it works, not what customers write.
-    Role.OPERATOR: frozenset(
-        {
-            _P.SEE_DESK,
-            _P.SEE_PEOPLE,
-            _P.RETRY,
-            _P.SEE_SETTINGS,
-            _P.CHANGE_NOTIFICATIONS,
-            _P.SEE_AUDIT,
-            _P.USE_TOKENS,
-            _P.CHANGE_TOKENS,
-            _P.SEE_TOOLBOX,
-            _P.RUN_READS,
-            _P.CHANGE_SITES,
-        }
-    ),
+    Role.OPERATOR: _LOOKS
+    | {
+        _P.SEE_DESK,
+        _P.SEE_PEOPLE,
+        _P.RETRY,
+        _P.SEE_SETTINGS,
+        _P.CHANGE_NOTIFICATIONS,
+        _P.SEE_AUDIT,
+        _P.USE_TOKENS,
+        _P.CHANGE_TOKENS,
+        _P.CHANGE_SITES,
+    },
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 """What each role allows."""
 
 OWN_ACCOUNT_ONLY: Final = frozenset({_P.CHANGE_PEOPLE, _P.CHANGE_TOKENS, _P.USE_TOKENS})
 """What no API token may do: a stolen one could make others that outlive it."""
+
+OPENED_BY: Final = {_P.RUN_PLANS: frozenset({_P.RUN_PLANS, _P.RUN_READS, _P.RUN_CHANGES, _P.RUN_DESTROYS})}
+"""Which scopes of an API token open a permission besides its own. What of it they open, toolbox/rules.py says."""
 
 
 class Standing(NamedTuple):
@@ -141,7 +147,8 @@ def judge(standing: Standing, permission: Permission) -> Verdict:
     """Whether `standing` allows `permission`: the only place that says so."""
     granting = tuple(role for role in Role if permission in GRANTS[role])
     through = tuple(role for role in granting if role in standing.roles)
-    in_scope = standing.scopes is None or (permission in standing.scopes and permission not in OWN_ACCOUNT_ONLY)
+    opened_by = OPENED_BY.get(permission, {permission}) - OWN_ACCOUNT_ONLY
+    in_scope = standing.scopes is None or not standing.scopes.isdisjoint(opened_by)
     others = tuple(role for role in granting if role not in standing.roles)
     return Verdict(permission, bool(through) and in_scope, through, others, by_token=bool(through) and not in_scope)
 

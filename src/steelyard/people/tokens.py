@@ -100,6 +100,12 @@ async def tokens_of(conn: AsyncConnection[Any], person: PersonId | None) -> list
     ]
 
 
+async def expires_at(conn: AsyncConnection[Any], token: int | None) -> datetime | None:
+    """Until when a token of the transaction's workspace opens something; None where there is no such token."""
+    row = await (await conn.execute("SELECT expires_at FROM api_token WHERE token = %s", [token])).fetchone()
+    return row[0] if row is not None else None
+
+
 async def revoke(conn: AsyncConnection[Any], token: int, person: PersonId | None, now: datetime) -> PersonId | None:
     """Ends a token, for good; whose it was. None where `person`, or for nobody anybody, has no such token."""
     row = await (

@@ -34,6 +34,7 @@ PERMISSIONS: Final = {
     _P.USE_TOKENS: N_("Making API tokens for oneself"),
     _P.CHANGE_TOKENS: N_("Revoking everybody’s API tokens"),
     _P.SEE_TOOLBOX: N_("Seeing runbooks, sites, runs and the handbook"),
+    _P.RUN_PLANS: N_("Having a runbook planned: looks at the site, changes nothing"),
     _P.RUN_READS: N_("Running what only reads"),
     _P.RUN_CHANGES: N_("Running what changes a site"),
     _P.RUN_DESTROYS: N_("Running what destroys"),
@@ -41,6 +42,7 @@ PERMISSIONS: Final = {
     _P.CHANGE_SITES: N_("Adding and removing sites and hosts"),
     _P.CHANGE_HANDBOOK: N_("Writing the handbook"),
     _P.CHANGE_TOOLBOX: N_("Saying who may run what on which sites"),
+    _P.CHANGE_COMPANION: N_("Deciding on trusted domains and host rules"),
 }
 
 MEMBER_PROBLEMS: Final = {

@@ -28,7 +28,7 @@ from steelyard.routing.engineer_page import EngineerPage, read_engineer
 from steelyard.store.database import Database
 from steelyard.web.console import Clock
 from steelyard.web.data import plain
-from steelyard.web.forms import sent_of
+from steelyard.web.forms import sent_json, sent_of
 from steelyard.web.pages import Pages, language_of
 from steelyard.web.routes import PageRoute
 from steelyard.web.tables import Shown
@@ -80,11 +80,10 @@ class ActsPages:
 
     async def away(self, request: Request) -> Response:
         """Has the asker set away in Intercom, or back."""
-        async with request.form() as form:
-            away, back = sent_of(form, "away"), sent_of(form, "from")
+        away, back = await _away_in(request)
         standing = standing_of(request)
         if away not in ("yes", "no"):
-            raise HTTPException(400)
+            raise HTTPException(400, "Say away as yes or no.")
         if standing.engineer is None:
             raise HTTPException(409, "You are linked to nobody in Intercom. An administrator links you under People.")
         try:
@@ -175,6 +174,15 @@ class ActsPages:
 
 def _is_script(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
+
+
+async def _away_in(request: Request) -> tuple[str, str]:
+    """Whether to be away, and where that was asked: from a form, or from JSON, where it is a truth value or a word."""
+    if (sent := await sent_json(request)) is not None:
+        away: object = sent.get("away")
+        return ("yes" if away else "no") if isinstance(away, bool) else str(away), ""
+    async with request.form() as form:
+        return sent_of(form, "away"), sent_of(form, "from")
 
 
 def _id(form: FormData, name: str) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from steelyard.people.permissions import Role, Standing
 from steelyard.toolbox.model import Risk
-from steelyard.toolbox.rules import MayRun, Rule, approvers, may_approve, may_run
+from steelyard.toolbox.rules import MayRun, Rule, approvers, cancelling, may_approve, may_plan, may_run
 from steelyard.toolbox.runs_seen import BatchSeen, RunSeen
 from steelyard.toolbox.states import ENDED, State
 from steelyard.web.said import Said
@@ -88,7 +88,16 @@ def pressing(run: RunSeen, who: Standing, rules: Collection[Rule], around: Aroun
     back = may_run(who, Risk.READS if run.risk is Risk.READS else Risk.CHANGES, run.group, rules)
     approves = who.person not in (run.person, run.confirmed_by) and may_approve(who, run.risk, run.group, rules)
     can, held = _held_back(run, acts_of(run, now), around)
-    mine = frozenset(each for each in can if _lets(each, may, back, approves=approves))
+    off = cancelling(who, run)(who, run.risk, run.group, rules)
+    plan = may_plan(who, run.risk, run.group, rules)
+    lets = {
+        Act.UNDO: back.allowed,
+        Act.APPROVE: approves,
+        Act.REFUSE: approves,
+        Act.CANCEL: off.allowed,
+        Act.AGAIN: plan.allowed,
+    }
+    mine = frozenset(each for each in can if lets.get(each, may.allowed))
     return Pressing(may, back, mine, can - mine, approvers(who.workspace, run.risk, run.group, rules), held)
 
 
@@ -101,7 +110,10 @@ def pressing_batch(batch: BatchSeen, who: Standing, rules: Collection[Rule], *, 
         may_approve(who, risk, group, rules) for group in batch.groups
     )
     can = _acts_of_batch(batch, waits=two and risk is Risk.DESTROYS)
-    mine = frozenset(each for each in can if _lets(each, may, may, approves=approves))
+    judges = {cancelling(who, each) for each in batch.runs}
+    off = all(judge(who, risk, group, rules).allowed for judge in judges for group in batch.groups)
+    lets = {Act.APPROVE: approves, Act.CANCEL: off}
+    mine = frozenset(each for each in can if lets.get(each, may.allowed))
     lists = [approvers(who.workspace, risk, group, rules) for group in batch.groups]
     return Pressing(
         may, may, mine, can - mine, tuple(role for role in lists[0] if all(role in each for each in lists)), None
@@ -118,16 +130,6 @@ def _acts_of_batch(batch: BatchSeen, *, waits: bool) -> frozenset[Act]:
     if not stopped and batch.count(ENDED) + batch.count({State.STOPPED}) < len(batch.runs):
         found.add(Act.CANCEL)
     return frozenset(found)
-
-
-def _lets(act: Act, may: MayRun, back: MayRun, *, approves: bool) -> bool:
-    match act:
-        case Act.UNDO:
-            return back.allowed
-        case Act.APPROVE | Act.REFUSE:
-            return approves
-        case _:
-            return may.allowed
 
 
 def _held_back(run: RunSeen, acts: frozenset[Act], around: Around) -> tuple[frozenset[Act], Said | None]:

@@ -20,7 +20,7 @@ from steelyard.toolbox import journal, others, store
 from steelyard.toolbox.model import Risk, RunId, Site, SiteId, Token
 from steelyard.toolbox.parameters import read_values
 from steelyard.toolbox.registry import find_site, read_site
-from steelyard.toolbox.rules import may_approve, may_run
+from steelyard.toolbox.rules import Judge, MayRun, cancelling, may_approve, may_plan, may_run, planning, running
 from steelyard.toolbox.rules_store import read_rules
 from steelyard.toolbox.runbook import Runbook
 from steelyard.toolbox.runbooks import Runbooks
@@ -128,7 +128,8 @@ class RunActs:
         runbook = self.runbooks.of(request.runbook)
         if request.at_once and runbook.risk is not Risk.READS:
             raise refused("at_once")
-        await require_allowed(conn, who, runbook.risk, await read_site(conn, site))
+        judge = may_run if request.at_once else may_plan
+        await require_allowed(conn, who, runbook.risk, await read_site(conn, site), judge)
         chosen = read_values(runbook, request.given)
         if chosen.wrong:
             raise _wrong(runbook, chosen.wrong)
@@ -219,7 +220,7 @@ class RunActs:
 
     async def cancel_in(self, conn: Connection, who: Standing, run: RunId) -> Run:
         """The same in a transaction of the caller's; the run as it was before."""
-        known, _ = await self._of(conn, who, run, removed=True)
+        known, _ = await self._of(conn, who, run, removed=True, takes=cancelling)
         await self.cancel_known(conn, who, known)
         return known
 
@@ -264,7 +265,7 @@ class RunActs:
     async def again(self, who: Standing, run: RunId) -> RunId:
         """Has the same planned anew. Secrets have to be given again: a runbook that needs one refuses."""
         async with self.database.transaction(who.workspace) as conn:
-            known, _ = await self._of(conn, who, run)
+            known, _ = await self._of(conn, who, run, takes=planning)
             secret = {each.name for each in self.runbooks.of(known.runbook).parameters if each.secret}
             given = {name: _text(value) for name, value in known.params.items() if name not in secret}
             request = Request(known.runbook, [known.site], given, known.why, known.conversation)
@@ -280,9 +281,10 @@ class RunActs:
         await self.ledger.append(conn, who.workspace, [fact])
 
     async def _of(
-        self, conn: Connection, who: Standing, run: RunId, limit: Risk = Risk.DESTROYS, *, removed: bool = False
-    ) -> tuple[Run, Site]:
-        """A run, locked, that `who` may do something with: who may run it. `limit`: the risk that counts at most.
+        self, conn: Connection, who: Standing, run: RunId, limit: Risk = Risk.DESTROYS, *, removed: bool = False,
+        takes: Callable[[Standing, Run], Judge] = running,
+    ) -> tuple[Run, Site]:  # fmt: skip
+        """A run, locked, that `who` may do something with: what that takes. `limit`: the risk that counts at most.
 
         `removed`: also where its site was taken out of the registry since.
         """
@@ -291,7 +293,7 @@ class RunActs:
             raise refused("no_run")
         site = await (site_of(conn, known) if removed else read_site(conn, known.site))
         order = list(Risk)
-        await require_allowed(conn, who, min(known.risk, limit, key=order.index), site)
+        await require_allowed(conn, who, min(known.risk, limit, key=order.index), site, takes(who, known))
         return known, site
 
     async def _undo_done(self, conn: Connection, who: Standing, run: Run) -> RunId:
@@ -358,11 +360,16 @@ async def site_of(conn: Connection, run: Run) -> Site:
     return row.site if row is not None else await read_site(conn, run.site)
 
 
-async def require_allowed(conn: Connection, who: Standing, risk: Risk, site: Site) -> None:
-    """That `who` may run what has this risk at a site."""
-    verdict = may_run(who, risk, site.group, await read_rules(conn))
+async def require_allowed(conn: Connection, who: Standing, risk: Risk, site: Site, judge: Judge = may_run) -> None:
+    """That `who` may run what has this risk at a site, or with may_plan as `judge` have it planned."""
+    verdict = judge(who, risk, site.group, await read_rules(conn))
     if not verdict.allowed:
-        raise refused("by_token" if verdict.by_token else "by_rule" if verdict.by_rule else "not_allowed")
+        raise why_not(verdict)
+
+
+def why_not(verdict: MayRun) -> RunRefused:
+    """The refusal of what a verdict does not allow."""
+    return refused("by_token" if verdict.by_token else "by_rule" if verdict.by_rule else "not_allowed")
 
 
 async def require_approver(

@@ -27,6 +27,7 @@ from steelyard.toolbox.acts import (
 from steelyard.toolbox.locks import lock_runs, lock_with_others
 from steelyard.toolbox.model import Risk, RunId
 from steelyard.toolbox.registry import read_site
+from steelyard.toolbox.rules import cancelling
 from steelyard.toolbox.states import AT_WORK, UNSUCCESSFUL, Event, Reason, State
 from steelyard.toolbox.store import RUNS_CHANNEL, Run
 from steelyard.web.said import N_, Said
@@ -121,7 +122,7 @@ class Batches:
         async with self.acts.database.transaction(who.workspace) as conn:
             _, runs = await _of(conn, batch)
             for run in runs:
-                await require_allowed(conn, who, run.risk, await site_of(conn, run))
+                await require_allowed(conn, who, run.risk, await site_of(conn, run), cancelling(who, run))
             await conn.execute(
                 "UPDATE batch SET stopped_at = coalesce(stopped_at, %s) WHERE batch = %s", [self.acts.clock(), batch]
             )

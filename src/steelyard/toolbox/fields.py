@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Final, cast
 
 from steelyard.toolbox.model import Json
+from steelyard.toolbox.site_names import canonical
 from steelyard.web.said import N_, Said, term
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -251,7 +252,5 @@ HINTS: Final[Mapping[str, tuple[Callable[[Json], bool], str]]] = {
 
 
 def _as_ascii(text: str) -> str:
-    try:
-        return text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
+    """An international name as browsers write it; empty for what is none."""
+    return text if text.isascii() or ":" in text else canonical(text)

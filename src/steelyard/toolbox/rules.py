@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, NamedTuple, Protocol
 
-from steelyard.kit.ids import WorkspaceId
+from steelyard.kit.ids import PersonId, WorkspaceId
 from steelyard.people.permissions import Permission, Role, Standing, judge
 from steelyard.toolbox.model import Risk
+from steelyard.toolbox.states import State
 
 NEEDS: Final[Mapping[Risk, Permission]] = {
     Risk.READS: Permission.RUN_READS,
@@ -53,6 +54,52 @@ def may_run(standing: Standing, risk: Risk, group: str, rules: Collection[Rule])
     allowed = bool(through) and not known.by_token
     by_rule = bool(known.through) and not through
     return MayRun(allowed, permission, through, others, by_rule, known.by_token and bool(through))
+
+
+def may_plan(standing: Standing, risk: Risk, group: str, rules: Collection[Rule]) -> MayRun:
+    """Whether `standing` allows having it planned: who may run it may, and of an API token that much is enough."""
+    may = may_run(standing, risk, group, rules)
+    plans = Permission.RUN_PLANS in (standing.scopes or ()) and judge(standing, Permission.RUN_PLANS).allowed
+    return may._replace(allowed=True, by_token=False) if may.by_token and plans else may
+
+
+Judge = Callable[[Standing, Risk, str, Collection[Rule]], MayRun]
+"""What an act takes: may_run or may_plan."""
+
+
+class Asked(Protocol):
+    """What is known of a run."""
+
+    @property
+    def person(self) -> PersonId | None:
+        """Who asked for it."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """Where it is."""
+        ...
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether somebody confirmed it, or the request that it is of."""
+        ...
+
+
+def running(standing: Standing, run: Asked) -> Judge:
+    """What most that is done with a run takes."""
+    return may_run
+
+
+def planning(standing: Standing, run: Asked) -> Judge:
+    """What having the same planned again takes."""
+    return may_plan
+
+
+def cancelling(standing: Standing, run: Asked) -> Judge:
+    """What calling off a run takes: of a plan of one's own that nobody confirmed no more than having it planned."""
+    own = standing.person == run.person and run.state in (State.PLANNING, State.PLANNED)
+    return may_plan if own and not run.confirmed else may_run
 
 
 def _within(risk: Risk, group: str, role: Role, rules: Collection[Rule]) -> bool:

@@ -5,10 +5,11 @@ Pages draw themselves again with what was refused and what was typed: see Draw.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, cast
 
+from babel import Locale
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,12 +29,15 @@ from steelyard.toolbox.parameters import default_of
 from steelyard.toolbox.registry import RegistryError, site_named
 from steelyard.toolbox.rules_store import read_rules
 from steelyard.toolbox.runbook import Runbook
-from steelyard.toolbox.runs_data import batch_data, run_data
+from steelyard.toolbox.runs_data import batch_data, run_data, run_words
 from steelyard.toolbox.runs_read import read_batch, read_lines, read_run
 from steelyard.toolbox.runs_seen import seen_by
 from steelyard.web.data import plain
+from steelyard.web.forms import sent_json
+from steelyard.web.language import Writer, messages
+from steelyard.web.pages import language_of
 from steelyard.web.routes import PageRoute
-from steelyard.web.said import Said
+from steelyard.web.said import Said, term
 from steelyard.web.toasts import Done, told
 from steelyard.web.viewer import place_of
 
@@ -43,7 +47,6 @@ STATUSES: Final[Mapping[str, int]] = {
     "wrong": 422, "not_typed": 422, "not_counted": 422, "no_sites": 422, "too_many_sites": 422, "at_once": 422,
 }  # fmt: skip
 """The status of each refusal; of the others, 409: it is not where that can be done."""
-_MOST_BODY: Final = 256_000
 
 Given = Mapping[str, str]
 
@@ -182,7 +185,7 @@ class RunsApi:
         return JSONResponse(runbook_data(found) | {"text": texts})
 
     async def run(self, request: Request) -> Response:
-        """One run, with its steps, and what was said after the line `after`."""
+        """One run, with its steps, and what was said after the line `after`; `words` are in the asker's language."""
         number, after = _number(request, "run"), numeric_id(request.query_params.get("after", "")) or 0
         who = standing_of(request)
         async with self._acts.database.transaction(who.workspace) as conn:
@@ -194,7 +197,8 @@ class RunsApi:
         may_press = pressing(seen, who, rules, around, self._acts.clock())
         can = sorted(each.value for each in may_press.acts)
         shown = seen_by(seen, who.person, may=may_press.may.allowed)
-        return JSONResponse(run_data(shown) | {"can": can, "lines": plain(lines)})
+        words = run_words(shown, _written_in(language_of(request)))
+        return JSONResponse(run_data(shown) | {"can": can, "words": words, "lines": plain(lines)})
 
     async def batch(self, request: Request) -> Response:
         """One request for several sites, with its runs."""
@@ -279,6 +283,11 @@ def runbook_data(runbook: Runbook) -> dict[str, Any]:
     }
 
 
+def _written_in(language: str) -> Callable[[object], str]:
+    """Writes values of plans, sentences among them, as pages in `language` do."""
+    return partial(term, translate=messages(language).gettext, write=Writer(Locale.parse(language)).write)
+
+
 def _done(request: Request, path: str, code: str, data: dict[str, int], status: int) -> Response:
     if wants_data(request):
         return JSONResponse({"done": code, **data, "at": path}, status)
@@ -286,11 +295,16 @@ def _done(request: Request, path: str, code: str, data: dict[str, int], status: 
 
 
 def _refused(request: Request, refusal: RunRefused) -> Response | None:
-    """What a program is told; None for a form, whose page says it."""
+    """What a program is told, in the asker's language; None for a form, whose page says it."""
     if not wants_data(request):
         return None
     status = status_of(refusal)
-    about = {"status": status, "code": refusal.code, "message": str(refusal), "field": refusal.field}
+    about = {
+        "status": status,
+        "code": refusal.code,
+        "message": _written_in(language_of(request))(refusal.says),
+        "field": refusal.field,
+    }
     return JSONResponse({"error": about}, status)
 
 
@@ -313,25 +327,18 @@ def _number(request: Request, name: str) -> int:
 
 async def _sent(request: Request) -> _Sent:
     """A form's fields, or those of a JSON object. Raises HTTPException for what is neither."""
-    if "json" in request.headers.get("content-type", ""):
-        return _of_json(await request.body())
+    if (whole := await sent_json(request)) is not None:
+        return _of_json(whole)
     async with request.form() as form:
         pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     fields = {name: value.replace("\0", "") for name, value in pairs if name != "site"}
     return _Sent(fields, [value for name, value in pairs if name == "site" and value])
 
 
-def _of_json(body: bytes) -> _Sent:
-    try:
-        whole: Any = json.loads(body) if len(body) <= _MOST_BODY else None
-    except (ValueError, RecursionError):
-        whole = None
-    if not isinstance(whole, dict):
-        raise HTTPException(400)
-    sent = cast("dict[str, Any]", whole)
+def _of_json(sent: dict[str, Any]) -> _Sent:
     sites, values = sent.pop("site", sent.pop("sites", [])), sent.pop("values", {})
     if not isinstance(values, dict):
-        raise HTTPException(400)
+        raise HTTPException(400, "Send the values as a JSON object.")
     listed: Sequence[Any] = cast("list[Any]", sites) if isinstance(sites, list) else [sites]
     chosen = {f"p.{_text(name)}": _text(value) for name, value in cast("dict[str, Any]", values).items()}
     return _Sent({_text(name): _text(value) for name, value in sent.items()} | chosen, [_text(each) for each in listed])
@@ -354,17 +361,17 @@ def routes(acts: RunActs, draw: Draw) -> list[PageRoute]:
         return PageRoute(path, endpoint, of, P.SEE_TOOLBOX, methods=["GET"])
 
     return [
-        post("/runbooks/{name}/plan", api.plan),
+        post("/runbooks/{name}/plan", api.plan, P.RUN_PLANS),
         post("/runs/{run}/confirm", api.confirm),
         post("/runs/{run}/approve", api.approve, P.APPROVE),
         post("/runs/{run}/refuse", api.refuse, P.APPROVE),
-        post("/runs/{run}/cancel", api.cancel),
+        post("/runs/{run}/cancel", api.cancel, P.RUN_PLANS),
         post("/runs/{run}/resume", api.resume),
         post("/runs/{run}/undo", api.undo),
-        post("/runs/{run}/again", api.again),
+        post("/runs/{run}/again", api.again, P.RUN_PLANS),
         post("/batches/{batch}/confirm", api.confirm_batch),
         post("/batches/{batch}/approve", api.approve_batch, P.APPROVE),
-        post("/batches/{batch}/cancel", api.cancel_batch),
+        post("/batches/{batch}/cancel", api.cancel_batch, P.RUN_PLANS),
         get("/runbooks.json", api.runbooks),
         get("/runbooks/{name}.json", api.runbook),
         get("/runs/{run:int}.json", api.run),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from steelyard.toolbox.diagnosis import told
 from steelyard.toolbox.journal import Scrub
 from steelyard.toolbox.model import Millis, Size, encode
 from steelyard.toolbox.runs_seen import BatchSeen, RunListed, RunSeen
@@ -43,6 +45,23 @@ def run_data(run: RunSeen) -> dict[str, Any]:
             "nothing": None if plan.nothing is None else said(plan.nothing),
         },
         "steps": [plain(step._asdict() | {"title": said(step.title), "says": said(step.says)}) for step in run.steps],
+    }
+
+
+def run_words(run: RunSeen, write: Callable[[object], str]) -> dict[str, Any]:
+    """What people read of a run, in their language: `write` says a value of a plan in it. Hostile text may be in it."""
+    plan = run.plan
+    return {
+        "reason": None if run.reason is None else write(run.reason.says),
+        "nothing": None if plan is None or plan.nothing is None else write(plan.nothing),
+        "warnings": [] if plan is None else [write(each) for each in plan.warnings],
+        "left": [] if plan is None else [write(each) for each in plan.left],
+        "concerns": [] if plan is None else [[write(row.label), write(row.value)] for row in plan.concerns],
+        "steps": [{"title": write(step.title), "says": write(step.says)} for step in run.steps],
+        "found": [
+            {"label": write(each.label), "state": each.state, "word": write(each.word), "says": write(each.says)}
+            for each in told(run.report)
+        ],
     }
 
 

@@ -20,14 +20,14 @@ from steelyard.web.tables import Choice, Clauses, Column, Days, Is, Numbered, Ta
 __all__ = ["RUNS", "RUNS_CHANNEL", "BatchSeen", "LineSeen", "PlanSeen", "RunListed", "RunSeen", "StepSeen"]
 
 
-_RUN: Final[LiteralString] = """
+_RUN: Final[LiteralString] = f"""
 SELECT run.run, token, runbook, digest, risk, run.site, site.name AS site_name, site.site_group AS "group",
        site.removed_at IS NOT NULL AS site_removed, host.name AS host_name, batch, undoes, undone_by, params, state,
        reason, person, why, conversation, plan, plan_digest, expected_ms, minutes, asked_at, planned_at, holds_until,
        confirmed_at, confirmed_by, approver, approved_at, started_at, ended_at, took_ms, cancelled_by, cancel_at,
-       undo_until, erased_at, attempt, report
+       undo_until, erased_at, attempt, report, {store.CONFIRMED}
 FROM run JOIN site USING (workspace, site) JOIN host USING (workspace, host) WHERE run.run = %(run)s
-"""
+"""  # noqa: S608 - constants alone
 
 
 async def read_run(conn: Connection, run: RunId) -> RunSeen | None:
@@ -121,11 +121,11 @@ RUNS: Final = Table[RunListed](
     tie="run.run DESC",
 )  # fmt: skip
 
-_LIST: Final[LiteralString] = """
+_LIST: Final[LiteralString] = f"""
 SELECT run.run, asked_at, runbook, risk, run.site, site.name AS site_name, state, reason, person, took_ms, minutes, why,
-       batch, undoes, undone_by
+       batch, undoes, undone_by, {store.CONFIRMED}
 FROM run JOIN site USING (workspace, site) WHERE true
-"""
+"""  # noqa: S608 - constants alone
 
 
 _COUNT: Final[LiteralString] = "SELECT count(*) AS total FROM run WHERE true "

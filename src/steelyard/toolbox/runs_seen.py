@@ -95,6 +95,8 @@ class RunSeen(NamedTuple):
     erased_at: datetime | None
     attempt: int
     report: Json
+    confirmed: bool
+    """Whether somebody confirmed it, or the request that it is of."""
     steps: tuple[StepSeen, ...] = ()
 
     @property
@@ -159,6 +161,7 @@ class RunListed(NamedTuple):
     batch: int | None
     undoes: RunId | None
     undone_by: RunId | None
+    confirmed: bool
 
     @property
     def saved_s(self) -> float | None:

@@ -26,7 +26,8 @@ def state_of(row: SiteRow | HostRow) -> str:
     return "unchecked" if row.checked_at is None else worst(findings_in(row.facts))
 
 
-def _fact(row: SiteRow, group: str, name: str) -> str:
+def fact_of(row: SiteRow, group: str, name: str) -> str:
+    """What was found on a site, as a text; empty where it was not."""
     found = row.facts.get(group)
     return str(found.get(name) or "") if found else ""
 
@@ -39,8 +40,8 @@ SITES: Final = Table[SiteRow](
         Column("docroot", N_("Docroot"), lambda row: row.site.docroot, filter=Holds()),
         Column("account", N_("User"), lambda row: row.site.account, sorts=True, filter=Holds()),
         Column("group", N_("Group"), lambda row: row.site.group, sorts=True, filter=Is()),
-        Column("wordpress", N_("WordPress"), lambda row: _fact(row, "wordpress", "version"), sorts=True),
-        Column("php", N_("PHP"), lambda row: _fact(row, "php", "version"), sorts=True),
+        Column("wordpress", N_("WordPress"), lambda row: fact_of(row, "wordpress", "version"), sorts=True),
+        Column("php", N_("PHP"), lambda row: fact_of(row, "php", "version"), sorts=True),
         Column("state", N_("Last check"), state_of, filter=Is(_STATE_CHOICES)),
         Column("checked_at", N_("Checked"), lambda row: row.checked_at, sorts=True),
         Column("url", N_("Address"), lambda row: row.site.url, data_only=True),

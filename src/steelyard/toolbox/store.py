@@ -91,6 +91,7 @@ class Run:
     conversation: ConversationId | None
     changed: bool
     """Whether its site changed since somebody confirmed its plan: there is a new one to look at."""
+    confirmed: bool
 
     @property
     def keeps(self) -> Mapping[str, Json]:
@@ -103,12 +104,20 @@ class Run:
         return bool(self.plan and self.plan["undoable"])
 
 
-_RUN: Final[LiteralString] = """
+CONFIRMED: Final[LiteralString] = """
+(run.confirmed_at IS NOT NULL OR EXISTS (
+    SELECT FROM batch
+    WHERE batch.workspace = run.workspace AND batch.batch = run.batch AND batch.confirmed_at IS NOT NULL)) AS confirmed
+"""
+"""Whether somebody confirmed a run, or the request that it is of, in which it waits for its turn."""
+
+_RUN: Final[LiteralString] = f"""
 SELECT run, token, runbook, digest, risk, site, batch, undoes, params, sealed, state, person, plan, plan_digest,
        minutes, asked_at, holds_until, confirmed_at, confirmed_by, started_at, ended_at, cancel_at, undo_until,
-       undone_by, erased_at, attempt, why, conversation, coalesce(reason->>'code' = 'changed', false) AS changed
+       undone_by, erased_at, attempt, why, conversation, coalesce(reason->>'code' = 'changed', false) AS changed,
+       {CONFIRMED}
 FROM run WHERE run = %(run)s
-"""
+"""  # noqa: S608 - constants alone
 
 
 async def rows(conn: Conn, query: LiteralString, values: Mapping[str, object]) -> list[dict[str, Any]]:

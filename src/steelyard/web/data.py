@@ -1,6 +1,7 @@
 """Every page is also data: view models as JSON, and tables as CSV that no spreadsheet runs."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -80,6 +81,17 @@ def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[object]
     safe = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:80] or "table"
     headers = {"Content-Disposition": f'attachment; filename="{safe}.csv"'}
     return StreamingResponse(csv_portions(header, rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def tagged(request: Request, value: object) -> Response:
+    """`value` as JSON with its ETag; nothing but that where it is what the asker has already."""
+    body = _json(value).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    headers = {"ETag": tag}
+    if known & {tag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 # Tables: one endpoint draws the page and gives its rows as data, for the same query

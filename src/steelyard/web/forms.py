@@ -6,14 +6,16 @@ nothing is written: the page shows both, as a difference, and asks which one sta
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from difflib import SequenceMatcher
-from typing import Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from steelyard.web.language import N_, Said
@@ -43,6 +45,23 @@ def sent_of(form: FormData, name: str) -> str:
     """One field as it was sent, empty without it or for a file. For what is never stored as it is."""
     value = form.get(name)
     return value if isinstance(value, str) else ""
+
+
+async def sent_json(request: Request, most: int = 256_000) -> dict[str, Any] | None:
+    """The JSON object that a program sent; None where it is a form. An empty body is an empty object.
+
+    Raises HTTPException for what is no object, or has more than `most` bytes.
+    """
+    if "json" not in request.headers.get("content-type", ""):
+        return None
+    body = await request.body()
+    try:
+        whole: Any = json.loads(body or b"{}") if len(body) <= most else None
+    except (ValueError, RecursionError):
+        whole = None
+    if not isinstance(whole, dict):
+        raise HTTPException(400, "Send a JSON object.")
+    return cast("dict[str, Any]", whole)
 
 
 @dataclass(frozen=True, slots=True)

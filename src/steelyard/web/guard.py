@@ -67,10 +67,20 @@ def _host_name(host: str) -> str:
 
 
 def _same_origin(headers: Headers) -> bool:
-    """As the browser tells it; what neither header tells comes from no browser, which has no cookies to abuse."""
+    """As the browser tells it; what neither header tells comes from no browser, which has no cookies to abuse.
+
+    An extension that the user gave this console's address to sends `none` beside its own origin: so does the companion,
+    with its token and without cookies; with them it is another one. Without that permission it is `cross-site`, as
+    every other site is.
+    """
     fetch_site = headers.get("sec-fetch-site")
-    if fetch_site is not None:
-        return fetch_site in ("same-origin", "none")
+    if fetch_site == "none":
+        return "cookie" not in headers or _is_own_origin(headers)
+    return _is_own_origin(headers) if fetch_site is None else fetch_site == "same-origin"
+
+
+def _is_own_origin(headers: Headers) -> bool:
+    """Also where none is told."""
     origin = headers.get("origin")
     try:
         return origin is None or urlsplit(origin).netloc == headers.get("host")

@@ -30,6 +30,7 @@ NAVIGATION = (
     Entry("/runbooks", N_("Runbooks"), "toolbox.see", "g r", "work", ("/runs", "/batches")),
     Entry("/handbook", N_("Handbook"), "toolbox.see", "g k", "work"),
     Entry("/sites", N_("Sites"), "toolbox.see", "g t", "work", ("/hosts",)),
+    Entry("/companion", N_("Companion"), "desk.see", "g b", "keep"),
     Entry("/switch", N_("Switch"), "desk.see", "g w", "keep", ("/shadow",)),
     Entry("/health", N_("Health"), "desk.see", "g h", "keep", ("/aside",)),
     Entry("/people", N_("People"), "people.see", "g p", "keep"),

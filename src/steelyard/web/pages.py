@@ -127,15 +127,23 @@ class Pages:
         return response
 
     def refusal(self, request: Request, error: Exception) -> Response:
-        """An error as a page; as JSON where the page was asked for as data."""
+        """An error as a page; as JSON for a program."""
         known = error if isinstance(error, HTTPException) else HTTPException(500)
         message = "" if known.detail in ("", HTTPStatus(known.status_code).phrase) else known.detail
-        if request.url.path.endswith(".json"):
+        if wants_data(request):
             body = {"error": {"status": known.status_code, "message": message or HTTPStatus(known.status_code).phrase}}
             return JSONResponse(body, known.status_code, headers=known.headers)
         page = self.answer(request, "web/error.html", status=known.status_code, code=known.status_code, message=message)
         page.headers.update(known.headers or {})
         return page
+
+
+def wants_data(request: Request) -> bool:
+    """Whether the asker is a program: an address of data, or a script of ours."""
+    data = request.url.path.endswith((".json", ".csv", "/live"))
+    # Any other scheme than ours is a proxy's, which browsers send along with every request.
+    by_token = request.headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
+    return data or by_token or "application/json" in request.headers.get("accept", "")
 
 
 def language_of(request: Request) -> str:

@@ -19,8 +19,12 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".zip": "application/zip",
 }
 
+
+COMPANION = "static/companion.zip"
+"""The packed browser extension, where setting up made it."""
 
 _SHEET = "css/steelyard.css"
 """All style sheets as one, in the order of their names: one request instead of twenty."""
@@ -67,6 +71,8 @@ def read_static(vendor: Path = VENDOR) -> Static:
     files = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(sources)}
     files[_SHEET] = b"\n".join(sheets)
     files |= {f"vendor/{Path(file).name}": (vendor / Path(file).name).read_bytes() for file in FILES}
+    if (_WEB / COMPANION).is_file():
+        files[COMPANION] = (_WEB / COMPANION).read_bytes()
     digest = sha256()
     for name, content in sorted(files.items()):
         digest.update(name.encode() + b"\0" + content)

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from steelyard.demo.intercom import control, conversations
 from steelyard.demo.intercom.faults import Faults
+from steelyard.demo.intercom.inbox import pages as inbox
 from steelyard.demo.intercom.inbox_app import InboxApp
 from steelyard.demo.intercom.limits import Limit
 from steelyard.demo.intercom.model import Workspace
@@ -74,7 +75,10 @@ class Simulator:
             limit=self.limit,
             faults=self.faults,
             slow=config.timing.slow,
-            control=control.routes(control.Board(self.workspace, self.sender, self.faults, self.limit, self.inbox_app)),
+            control=[
+                *control.routes(control.Board(self.workspace, self.sender, self.faults, self.limit, self.inbox_app)),
+                *inbox.routes(self.workspace),
+            ],
         )
 
 

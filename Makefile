@@ -1,11 +1,11 @@
-# make run | install | test | test-slow | check | bench NAME=ingest | docs | demo-site: the same lists a laptop and CI run. Each sets up what it misses.
+# make run | install | test | test-slow | check | bench NAME=ingest | docs | demo-site | companion: the same lists a laptop and CI run. Each sets up what it misses.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export XDG_RUNTIME_DIR ?= $(CURDIR)/.setup/runtime
 export npm_config_update_notifier := false
 
-.PHONY: setup install run demo-site test test-slow check bench docs locks clean
+.PHONY: setup install run demo-site companion test test-slow faults check bench docs locks clean
 
 setup: .setup/dev
 
@@ -21,6 +21,7 @@ install: .setup/run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --omit=dev
 	$(BIN)/python -m steelyard.web.assets
+	$(BIN)/python -m steelyard.companion.package >/dev/null
 	@mkdir -p .setup/runtime && chmod 700 .setup/runtime && touch $@
 
 # What tests and checks need on top, with the servers that Debian packages.
@@ -31,7 +32,12 @@ install: .setup/run
 	@touch $@
 
 run: .setup/run
+	@$(BIN)/python -m steelyard.companion.package >/dev/null
 	$(BIN)/steelyard demo
+
+# The browser extension as dist/companion-<version>.zip, the same bytes for the same files; the console offers it too.
+companion: .setup/run
+	$(BIN)/python -m steelyard.companion.package
 
 # A real WordPress on real servers for the demo: Debian's packages, and WordPress out of an npm package.
 demo-site: .setup/run
@@ -69,4 +75,4 @@ locks:
 	$(BIN)/uv pip compile --quiet --generate-hashes --group setup --group dev pyproject.toml --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv node_modules .setup src/steelyard/web/static/vendor
+	rm -rf .venv node_modules .setup dist src/steelyard/web/static/vendor src/steelyard/web/static/companion.zip

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.cli import whole
+from steelyard.companion import telling as companion
 from steelyard.config import Settings, environment_name
 from steelyard.people.record import KINDS
 from steelyard.routing import acts, aside, decide, receive, settings_pages, told
@@ -81,8 +82,8 @@ FACTS = {
 }
 """What each kind of fact says, for people."""
 
-TOOLBOX = {**runs.KINDS, **registry.KINDS, **handbook.KINDS}
-"""The same of the toolbox, whose parts say it of their own."""
+ROOMS = {**runs.KINDS, **registry.KINDS, **handbook.KINDS, **companion.KINDS}
+"""The same of the toolbox and the companion, whose parts say it of their own."""
 
 IN_DATA = (
     ("`c`", "`conversation.*`, `ticket.*`, `decision.*`", "the conversation as known from then on"),
@@ -108,6 +109,9 @@ IN_DATA = (
         "whom it was done to; roles from then on and before, by their places in the list from 0",
     ),
     ("`of`, `token`", "`token.*`", "whose token it is, and its number"),
+    ("`companion`", "`token.made`", "true where a browser was connected with it"),
+    ("`trust`", "`companion.domain_*`", "the number of the domain"),
+    ("`version`, `rules`", "`companion.rules_changed`", "the version of the host rules, and how many there are in it"),
     ("`away`", "`engineer.away_*`", "whether away was asked for, or back"),
     (
         "`asked`, `reason`",
@@ -242,7 +246,7 @@ def _facts() -> str:
         "The ledger holds one row for each thing that happened: its position, its kind, when it happened, the ids of "
         "its conversation and its engineer, the number of the person who did it in the console, and `data`. Facts hold "
         "ids and numbers only, never a text, a name or an address, and are kept until the workspace is erased.",
-        _table(("kind", "what happened"), ((f"`{kind}`", said) for kind, said in (FACTS | KINDS | TOOLBOX).items())),
+        _table(("kind", "what happened"), ((f"`{kind}`", said) for kind, said in (FACTS | KINDS | ROOMS).items())),
         "## What is in `data`",
         _table(
             ("key", "in facts", "what it is"),

@@ -53,6 +53,7 @@
  * @property {Why} why
  * @property {string} error   the browser's word for what broke off, such as `net::ERR_CONNECTION_RESET`
  * @property {number} ms      from asking for the last hop until all of it was there; 0 before
+ * @property {string} [document]   which the browser counts it as
  */
 
 /**
@@ -61,13 +62,15 @@
  * @property {Page[]} earlier    pages shown before, one an address, the latest first
  * @property {Chain[]} pending   in the order of asking
  * @property {number} time       of the last event
- * @property {number} size       how many characters all of it takes, about
+ * @property {number} size       how many bytes all of it takes, about
  */
 
 /** @typedef {{tabs: Record<string, Tab>}} State */
 
-/** The most that is kept: milliseconds for `age`; characters for `text` (one answer's headers), `url` and `all`. */
+/** The most that is kept: milliseconds for `age`; bytes for `text` (one answer's headers), `redirect` and `all`; characters for `url`. */
 export const MOST = { age: 5 * 60_000, pending: 8, hops: 30, earlier: 4, tabs: 400, text: 65_536, redirect: 8_192, url: 8_192, all: 4_000_000 };
+/** What the browser takes for a header besides its letters, in bytes: whoever sends many short ones gets no more room. */
+const EACH = 64;
 const GIVEN_UP = "net::ERR_ABORTED";
 /** @type {Tab} */
 const NEW = { page: null, earlier: [], pending: [], time: 0, size: 0 };
@@ -88,7 +91,7 @@ export function pages(state, event) {
   if (event.kind === "replaced") return replaced(state, event.tab, event.was);
   const was = state.tabs[event.tab] ?? NEW;
   const tab = after(was, event);
-  const next = tab === was ? state : { tabs: { ...state.tabs, [event.tab]: { ...tab, time: event.time, size: JSON.stringify(tab).length } } };
+  const next = tab === was ? state : { tabs: { ...state.tabs, [event.tab]: { ...tab, time: event.time, size: bytes(JSON.stringify(tab)) } } };
   return bounded(aged(next, event.time));
 }
 
@@ -220,11 +223,16 @@ function committed(tab, event) {
 }
 
 /**
- * The browser gave up: it shows its own page then, or what it had before.
+ * The browser gave up: it shows its own page then, or what it had before. Or the page that it shows broke off, also because
+ * the same address was asked for again: then what is pending goes on.
  * @param {Tab} tab
  * @param {PageEvent} event
+ * @returns {Tab}
  */
 function unreached(tab, event) {
+  if (tab.page && event.document && event.document === tab.page.document) {
+    return event.error === GIVEN_UP ? tab : { ...tab, page: { ...tab.page, error: event.error ?? "" } };
+  }
   if (event.error === GIVEN_UP) {
     return { ...tab, pending: tab.pending.filter((chain) => chain.earlier || !isAnswered(chain) || !leadsTo(chain, event.url)) };
   }
@@ -257,7 +265,7 @@ function shown(tab, event, chain, unseen) {
   const url = written(event.url);
   const why = seen ? "" : event.allowed === false ? "not permitted" : /^https?:/iu.test(url) ? unseen : "not from the web";
   const hops = seen ? chain.hops : (chain?.hops.slice(0, -1) ?? []);
-  const page = { id: seen ? chain.id : "", url, at: url, time: event.time, hops, seen, why, error: chain?.error ?? "", ms: seen ? chain.ms : 0 };
+  const page = { id: seen ? chain.id : "", url, at: url, time: event.time, hops, seen, why, error: chain?.error ?? "", ms: seen ? chain.ms : 0, document: event.document };
   const at = chain ? tab.pending.indexOf(chain) : -1;
   const pending = tab.pending.filter((each, place) => each !== chain && !(isAnswered(each) && (each.earlier || place < at)));
   return { ...tab, page, pending, earlier: remembered(tab) };
@@ -371,9 +379,17 @@ function since(chain, now) {
 /**
  * As many of the headers as are kept.
  * @param {Header[]} headers
- * @param {number} room   in characters
+ * @param {number} room   in bytes
  */
 function fitting(headers, room) {
-  const kept = headers.filter(([name, value]) => (room -= name.length + value.length) >= 0);
+  const kept = headers.filter(([name, value]) => (room -= bytes(name) + bytes(value) + EACH) >= 0);
   return { headers: kept, left: headers.length - kept.length };
+}
+
+/**
+ * How many bytes a text takes at most.
+ * @param {string} text
+ */
+function bytes(text) {
+  return /^[\0-\x7f]*$/u.test(text) ? text.length : 3 * text.length;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /** What differs between two loads of the same address. What differs each time is kept apart. Pure. */
-import { pair } from "./values.js";
+import { pair } from "./headers.js";
 
 /** @typedef {import("./events.js").Header} Header */
 /** @typedef {import("./chain.js").Page} Page */

@@ -3,6 +3,7 @@
 import { DOTS, Reader } from "./detect.js";
 import { isTrusted } from "./trust.js";
 
+const MOST_TIMES = 4;
 const DOT = new RegExp(`\\[[${DOTS}]\\]|[${DOTS}]`, "gu");
 const ADDRESS = /\[[0-9a-f:.]{2,}\]/gi;
 const SCHEME = /(?:https?|ftp):/gi;
@@ -10,11 +11,22 @@ const SCHEME = /(?:https?|ftp):/gi;
 const AGAIN = /(?<![a-z0-9+.\]-])[a-z][a-z0-9+-]+:$/i;
 
 /**
- * The text with every untrusted address unclickable; trusted ones, e-mail addresses and names of files as they are.
+ * The text with every untrusted address unclickable; trusted ones, e-mail addresses and names of files as they are. What is
+ * made may begin anew where something invisible follows, so it is read again.
  * @param {string} text
  * @param {Set<string>} trusted   as `trusting` makes it
  */
 export function defang(text, trusted) {
+  let [before, now] = [text, readOnce(text, trusted)];
+  for (let times = 1; times < MOST_TIMES && now !== before; times++) [before, now] = [now, readOnce(now, trusted)];
+  return now;
+}
+
+/**
+ * @param {string} text
+ * @param {Set<string>} trusted
+ */
+function readOnce(text, trusted) {
   const reader = new Reader(text);
   let done = "";
   let at = 0;

@@ -1,6 +1,5 @@
 // @ts-check
 /** Finds in a text what a mail program, a browser or an editor may make a link of. Pure; the same as detect.py. */
-import { Ahead } from "./ahead.js";
 import { isAddress, isHost } from "./names.js";
 import { TLDS } from "./tlds.js";
 
@@ -28,7 +27,8 @@ const MARK = new RegExp(`[:${DOTS}]`, "g");
 /** Schemes whose addresses have a host whatever stands between the colon and it. */
 const SPECIAL = /(https?|ftp):/gi;
 const OTHER = new RegExp(
-  `(?<![a-z0-9+\\]${DOTS}-]|[^\\u0000-\\u007f${SEPARATORS}])(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+)://(?=[^/${SEPARATORS}])`,
+  `(?<![a-z0-9+\\]${DOTS}-]|[^\\u0000-\\u007f${SEPARATORS}])(?:(?![a-z0-9+-]*(?:hxxps?|fxp):)([a-z][a-z0-9+-]+)://(?=[^/${SEPARATORS}])` +
+    "|(?<!:)//(?=\\[[0-9a-f.]*:[0-9a-f.]*:))",
   "gi",
 );
 /** Two addresses in a row. */
@@ -51,11 +51,13 @@ const PORT = new RegExp(`:\\d{1,5}(?![\\w${DOTS}-])`, "y");
 const JOINED = new RegExp(`[\\w/]|[^\\u0000-\\u007f${SEPARATORS}]`);
 const JOINED_NAME = /[-\w~@#./]/;
 /** Of an e-mail address, without a path after it. */
-const DOMAIN = /@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])/iy;
-const LOCAL = /[a-z0-9_-]/i;
+const DOMAIN = /@[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*\.([a-z][a-z0-9-]*)(?![a-z0-9_-]|\.[a-z0-9-]|[/\\])/iy;
+const LOCAL = /[a-z0-9](?:[+%._-]*[_-])?$/i;
+/** In a name after the sign of an e-mail address: some programs see a host of its own behind it. */
+const APART = /^www\.|_|-\.|\.-/i;
 const AROUND = `-_${DOTS}`;
 /** A host behind signs that only some programs read as a part of it. */
-const BEHIND = new RegExp(`[^${WHITE}"<>\`/\\\\?#.@%]{0,253}[.@%][^${WHITE}.]`, "y");
+const BEHIND = new RegExp(`[^${WHITE}"<>\`/\\\\?#.@%]{0,253}[.@%][^${WHITE}.]|[^${WHITE}/\\\\?#@]{0,1000}@[^${WHITE}.]`, "y");
 const CLOSING = /[.,;:!?'*_)\]}]*/y;
 /** @type {Record<string, string>} */
 const OPEN = { ")": "(", "]": "[", "}": "{" };
@@ -163,7 +165,7 @@ export class Reader {
       dull = begun.rest;
     }
     if (!other || other.index >= to) return undefined;
-    return this.begun(other.index, other.index + other[0].length, to, other[1]);
+    return this.begun(other.index, other.index + other[0].length, to, other[1] ?? "");
   }
 
   /**
@@ -265,7 +267,7 @@ export class Reader {
     const path = end < to && text[end - 1] !== "_" && this.isPath(end);
     const rest = path ? end : close === end ? Math.min(to, at(PORT, text, end)) : close;
     const more = path || (rest < to && this.isPath(rest));
-    const mail = start > 1 && text[start - 1] === "@" && LOCAL.test(text[start - 2]);
+    const mail = text[start - 1] === "@" && LOCAL.test(text.slice(Math.max(0, start - 9), start - 1)) && !APART.test(text.slice(start, close));
     if (mail && !(more && "/\\".includes(text[rest]))) return undefined;
     if (!(more && isAddress(text, start, close, rest)) && !isHost(text, start, close, rest, more)) return undefined;
     const long = more && text[rest] === "/" && !JOINED_NAME.test(text[start - 1] ?? "");
@@ -344,4 +346,43 @@ function trimmed(text, from, end) {
  */
 function count(text, from, end, what) {
   return text.slice(from, end).split(what).length - 1;
+}
+
+/** The matches of a pattern, asked for from left to right, so that none is looked for twice. */
+class Ahead {
+  #from = 0;
+  /** @type {RegExpExecArray | null | undefined} */
+  #match = undefined;
+
+  /**
+   * @param {RegExp} pattern   global
+   * @param {string} text
+   */
+  constructor(pattern, text) {
+    this.pattern = pattern;
+    this.text = text;
+  }
+
+  /**
+   * The first match that begins at a place or after it.
+   * @param {number} at
+   * @returns {RegExpExecArray | null}
+   */
+  match(at) {
+    const known = this.#match !== undefined && at >= this.#from && (this.#match === null || this.#match.index >= at);
+    if (!known) {
+      this.pattern.lastIndex = at;
+      this.#match = this.pattern.exec(this.text);
+      this.#from = at;
+    }
+    return this.#match ?? null;
+  }
+
+  /**
+   * Where it begins; the end of the text where there is none.
+   * @param {number} at
+   */
+  after(at) {
+    return this.match(at)?.index ?? this.text.length;
+  }
 }

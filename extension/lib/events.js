@@ -29,6 +29,7 @@
  * @property {number} frame          0 for the page itself
  * @property {number} time
  * @property {string} url
+ * @property {string} [document]     of which document; of a navigation that brings none no document of this tab
  * @property {string} [lifecycle]    `active`, or `prerender` while nobody sees it
  * @property {string[]} [qualifiers] such as `forward_back`
  * @property {string} [error]
@@ -66,6 +67,7 @@
  * @property {number} frameId
  * @property {string} url
  * @property {number} timeStamp
+ * @property {string} [documentId]
  * @property {string} [documentLifecycle]
  * @property {string[]} [transitionQualifiers]
  * @property {string} [error]
@@ -92,8 +94,8 @@ export function ofRequest(kind, details) {
  * @returns {PageEvent}
  */
 export function ofPage(kind, details, allowed) {
-  const { tabId: tab, frameId: frame, timeStamp: time, url, documentLifecycle: lifecycle, transitionQualifiers: qualifiers, error } = details;
-  return { kind, tab, frame, time, url, lifecycle, qualifiers, error, allowed };
+  const { tabId: tab, frameId: frame, timeStamp: time, url, documentId: document, documentLifecycle: lifecycle, transitionQualifiers: qualifiers, error } = details;
+  return { kind, tab, frame, time, url, document, lifecycle, qualifiers, error, allowed };
 }
 
 /**

@@ -5,9 +5,7 @@
  * Headers are written by the site, so they are hostile text: no line breaks, nothing invisible, no way out of a code
  * block or a quoted argument. Values of cookies may let somebody in: they are left out.
  */
-import { defang } from "./defang.js";
-import { grouped } from "./headers.js";
-import { pair } from "./values.js";
+import { grouped, pair } from "./headers.js";
 
 /** @typedef {import("./events.js").Header} Header */
 /** @typedef {import("./chain.js").Page} Page */
@@ -68,9 +66,9 @@ export function curl(page, headers = []) {
  * What locates a problem, short enough to read in a conversation; untrusted addresses in it are unclickable.
  * @param {Page} page
  * @param {Say} say
- * @param {Set<string>} trusted   as `trusting` makes it
+ * @param {(text: string) => string} safe   makes addresses unclickable: given, since it takes five modules that a popup has no use for
  */
-export function note(page, say, trusted) {
+export function note(page, say, safe) {
   const lines = [...headLines(page, say), ...page.hops.map((hop) => stepLine(hop, say))];
   const last = page.seen ? page.hops.at(-1) : undefined;
   for (const { group, headers } of grouped(last?.headers ?? [], last?.url ?? "")) {
@@ -79,7 +77,7 @@ export function note(page, say, trusted) {
     if (said.length) lines.push("", say(`group_${group}`), ...said.map((each) => each.map(short).join(" — ")));
   }
   const more = lines.length > LINES ? [...lines.slice(0, LINES), "…"] : lines;
-  return defang(more.join("\n"), trusted) + "\n";
+  return safe(more.join("\n")) + "\n";
 }
 
 /**
@@ -156,7 +154,7 @@ function headerLine([name, value], say) {
  */
 function withoutValue(cookie, say) {
   const [first, ...attributes] = cookie.split(";");
-  return [`${pair(first)[0]}=${say("load_cookie_hidden")}`, ...attributes].join(";");
+  return [`${first.includes("=") ? pair(first)[0] : ""}=${say("load_cookie_hidden")}`, ...attributes].join(";");
 }
 
 /**

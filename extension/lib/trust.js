@@ -18,11 +18,16 @@ const LEFT = new RegExp(`[^\\u0000-\\u007f${SEPARATORS}]`);
 /** On to where every program stops. */
 const ON = new RegExp(`[^${WHITE}"<>\`/\\\\?#]{0,1000}`, "y");
 const LAST = /[.\u3002\uff0e\uff61]([^.\u3002\uff0e\uff61]+)[.\u3002\uff0e\uff61]*$/;
+/** What countries sell names under, as in `co.uk`, and the best known of those that sell as they do. */
+const ANYBODYS = new RegExp(
+  "^(?:(?:ac|asso|asn|biz|co|com|ed|edu|firm|gen|go|gob|gouv|gov|govt|gr|gv|ind|lg|ltd|mil|ne|net|nhs|nic|nom|or|org|plc|police|re|sch|school)" +
+    "\\.[a-z][a-z]|(?:br|cn|de|eu|gb|jpn|ru|sa|uk|us|za)\\.com|(?:gb|se|uk)\\.net|eu\\.org|id\\.au|me\\.uk|web\\.za)$",
+);
 const TRUSTABLE = /^\s*(=?)(?:\*\.)?([^\s/\\?#@:=*]+|\[[0-9a-f:.]+\])\s*$/i;
 
 /**
  * The domains that are trusted, as they are compared: `example.com` with all below it, `=example.com` alone.
- * Raises TypeError for one that is no host, and for a whole top-level domain.
+ * Raises TypeError for one that is no host, and for one under which anybody can have a name: `com`, `co.uk`.
  * @param {Iterable<string>} domains
  * @returns {Set<string>}
  */
@@ -31,7 +36,8 @@ export function trusting(domains) {
   for (const each of domains) {
     const [, exact, name] = TRUSTABLE.exec(each) ?? [];
     const host = name && parsed(`http://${name}/`)?.hostname.replace(/\.$/u, "");
-    if (!host || TLDS.has(host)) throw new TypeError(`${each} is no domain that can be trusted.`);
+    const wide = !host || host.split(".").includes("") || TLDS.has(host) || (!exact && ANYBODYS.test(host));
+    if (wide) throw new TypeError(`${each} is no domain that can be trusted.`);
     all.add(exact + host);
   }
   return all;

@@ -138,6 +138,22 @@ test("a download or an empty answer leaves the page, and is not shown for a late
   assert.equal(shown([began(OTHER), commit(OTHER)], state).seen, false);
 });
 
+test("a page that is loaded again before all of it was there is the new one", () => {
+  const [first, again] = [load(SITE), load(SITE, { id: "2", time: 2000, headers: [["x-of", "again"]] })];
+  first[4].document = "D1";
+  const stopped = { kind: "unreached", tab: 7, frame: 0, time: 2045, url: SITE, document: "D1", error: "net::ERR_ABORTED" };
+  const page = shown([...first, ...again.slice(0, 4), stopped, { ...again[4], document: "D2" }, again[5]]);
+  assert.deepEqual([page.seen, header(page)], [true, [["x-of", "again"]]]);
+});
+
+test("a page that breaks off keeps its headers, and says so", () => {
+  const events = load(SITE).slice(0, 5);
+  events[4].document = "D1";
+  const broken = { kind: "unreached", tab: 7, frame: 0, time: 1100, url: SITE, document: "D1", error: "net::ERR_CONNECTION_RESET" };
+  const page = shown([...events, broken]);
+  assert.deepEqual([page.seen, header(page), page.error], [true, [["x-of", SITE]], "net::ERR_CONNECTION_RESET"]);
+});
+
 test("a request that was given up leaves the page", () => {
   const [start, asked] = load(OTHER, { id: "2", time: 2000 });
   const state = fold([...load(SITE), start, asked, { kind: "failed", id: "2", tab: 7, time: 2100, url: OTHER, error: "net::ERR_ABORTED" }]);
@@ -268,8 +284,19 @@ test("what Chrome gives to listeners is read: only pages of tabs, and values tha
   });
   assert.equal(ofRequest("request", { ...details, type: "sub_frame" }), undefined);
   assert.equal(ofRequest("request", { ...details, tabId: -1 }), undefined);
-  const page = ofPage("committed", { tabId: 7, frameId: 0, url: SITE, timeStamp: 2, documentLifecycle: "active", transitionQualifiers: ["forward_back"] }, false);
+  const page = ofPage("committed", { tabId: 7, frameId: 0, url: SITE, timeStamp: 2, documentId: "D1", documentLifecycle: "active", transitionQualifiers: ["forward_back"] }, false);
   assert.deepEqual(page, {
-    kind: "committed", tab: 7, frame: 0, time: 2, url: SITE, lifecycle: "active", qualifiers: ["forward_back"], error: undefined, allowed: false,
+    kind: "committed", tab: 7, frame: 0, time: 2, url: SITE, document: "D1", lifecycle: "active", qualifiers: ["forward_back"], error: undefined, allowed: false,
   });
+});
+
+test("many small headers, and letters of several bytes, take no more room than large ones: notes share it", () => {
+  const small = Array.from({ length: 50_000 }, (_, at) => [`${at % 10}`, ""]);
+  const [hop] = shown(load(SITE, { headers: small })).hops;
+  assert.ok(hop.headers.length <= 2000, `${hop.headers.length}`);
+  assert.equal(hop.headers.length + hop.left, 50_000);
+  const wide = shown(load(SITE, { headers: Array.from({ length: 40 }, () => ["x", "\u6f22".repeat(4000)]) })).hops[0];
+  assert.ok(new TextEncoder().encode(JSON.stringify(wide)).length <= 1.1 * MOST.text, "counted in bytes");
+  const state = fold(load(SITE, { headers: [["x", "\u6f22".repeat(4000)]] }));
+  assert.ok(state.tabs[7].size >= 12_000, "and so are tabs");
 });

@@ -6,10 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
+import { defang } from "../lib/defang.js";
 import { curl, markdown, note, quoted, text, visible } from "../lib/formats.js";
 import { trusting } from "../lib/trust.js";
 import { LANGUAGES, saying } from "./messages.js";
 import { seeded } from "./seeded.js";
+
+/** @param {string[]} trusted */
+const safe = (trusted) => (/** @type {string} */ text) => defang(text, trusting(trusted));
 
 const say = saying("en");
 const hop = (url, headers, more = {}) => ({ url, status: 200, ip: "192.0.2.1", headers, left: 0, asked: 0, ms: 35, from: "network", ...more });
@@ -52,7 +56,7 @@ test("a copy from the browser's cache, an unseen page, an error and what is left
     assert.match(text(page([], { seen: false, why, error: "net::ERR_FAILED" }), say), /No response/u, why);
   }
   assert.match(text(page([], { seen: false, why: "failed", error: "net::ERR_FAILED" }), say), /net::ERR_FAILED/u);
-  assert.match(text(page([hop("https://a.example/", [], { left: 3 })], { error: "net::ERR_RESET", at: "https://a.example/b" }), say), /Now at .*\/b\nThe browser broke off: net::ERR_RESET\n[^]*\(3 more/u);
+  assert.match(text(page([hop("https://a.example/", [], { left: 3 })], { error: "net::ERR_RESET", at: "https://a.example/b" }), say), /Now at .*\/b\nLoading broke off: net::ERR_RESET\n[^]*\(3 more/u);
 });
 
 test("as Markdown: headers in code blocks, what may explain a problem below", () => {
@@ -102,7 +106,7 @@ test("what cannot be seen is written so that it can", () => {
 
 test("a name and password in the address are left out everywhere", () => {
   const one = page([hop("https://user:pass@shop.example/", [])]);
-  for (const copied of [text(one, say), markdown(one, say), curl(one), note(one, say, trusting([]))]) assert.doesNotMatch(copied, /user|pass@/u);
+  for (const copied of [text(one, say), markdown(one, say), curl(one), note(one, say, safe([]))]) assert.doesNotMatch(copied, /user|pass@/u);
 });
 
 test("the command asks the same servers, from the first hop on", () => {
@@ -155,7 +159,7 @@ test("curl takes the command as it is meant", { skip: spawnSync("curl", ["--vers
 });
 
 test("a note has the way, what locates a problem and what to look at, and no live address", () => {
-  assert.equal(note(SHOP, say, trusting([])), `Headers of hxxps://shop[.]example/
+  assert.equal(note(SHOP, say, safe([])), `Headers of hxxps://shop[.]example/
 Loaded at 2026-11-22 18:00:00 UTC
 301 hxxp://shop[.]example/ · 192.0.2.1 · 12 ms · from the network
 200 hxxps://shop[.]example/ · 2001:db8::1 · 35 ms · from the network
@@ -169,15 +173,20 @@ Server: nginx
 Cookies
 Set-Cookie: wordpress_logged_in=(value left out); Secure; HttpOnly; SameSite=Lax — ${say("value_cookie_login")}
 `);
-  assert.match(note(SHOP, say, trusting(["shop.example"])), /^Headers of https:\/\/shop\.example\/\n/u);
+  assert.match(note(SHOP, say, safe(["shop.example"])), /^Headers of https:\/\/shop\.example\/\n/u);
 });
 
 test("a note stays short, and no value of a cookie is in anything that is copied", () => {
   const headers = Array.from({ length: 90 }, (_, at) => ["via", `${at} ${"v".repeat(4000)}`]);
-  const long = note(page([hop("https://a.example/", headers)]), say, trusting([]));
+  const long = note(page([hop("https://a.example/", headers)]), say, safe([]));
   assert.ok(long.length < 10_000 && long.split("\n").length <= 42);
   for (const language of LANGUAGES) {
     const words = saying(language);
-    for (const copied of [text(SHOP, words), markdown(SHOP, words), note(SHOP, words, trusting([])), curl(SHOP)]) assert.doesNotMatch(copied, /SECRET/u);
+    for (const copied of [text(SHOP, words), markdown(SHOP, words), note(SHOP, words, safe([])), curl(SHOP)]) assert.doesNotMatch(copied, /SECRET/u);
   }
+});
+
+test("a cookie without a name is a value, and left out as one", () => {
+  const bare = page([hop("https://shop.example/", [["Set-Cookie", "SECRET; Path=/"]])]);
+  for (const all of [text(bare, say), markdown(bare, say), note(bare, say, safe([]))]) assert.doesNotMatch(all, /SECRET/u);
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { EXPLAINED, GROUPS, groupOf, grouped } from "../lib/headers.js";
-import { lasting, notesOf } from "../lib/values.js";
+import { EXPLAINED, grouped, groupOf, GROUPS, lasting, notesOf } from "../lib/headers.js";
 import { LANGUAGES, messages, saying } from "./messages.js";
 import { seeded } from "./seeded.js";
 
@@ -19,7 +18,7 @@ test("every header that matters has a sentence in both languages, and no sentenc
 });
 
 test("every note has a sentence, and every sentence a note", () => {
-  const source = readFileSync(new URL("../lib/values.js", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../lib/headers.js", import.meta.url), "utf8");
   const used = [...new Set(source.match(/value_\w+/gu))].sort();
   for (const language of LANGUAGES) {
     assert.deepEqual(Object.keys(messages(language)).filter((key) => key.startsWith("value_")).sort(), used, language);
@@ -144,7 +143,7 @@ test("what may explain a problem is marked, what is well is not", () => {
 });
 
 test("times are written as somebody reads them", () => {
-  assert.deepEqual([0, 119, 120, 7199, 7200, 31_536_000].map(lasting), ["0 s", "119 s", "2 min", "120 min", "2 h", "8760 h"]);
+  assert.deepEqual([0, 119, 120, 7199, 7200, 172_799, 31_536_000].map(lasting), ["0 s", "119 s", "2 min", "120 min", "2 h", "48 h", "365 days"]);
 });
 
 test("any header with any value is explained in known messages, in time", () => {

@@ -32,3 +32,7 @@ test("French has its own spaces and apostrophes", () => {
     assert.doesNotMatch(message, /(?<!\u202f)[;!?»](?!\w)|(?<![\u202f\w/]):(?!\/)|\w:\s|\w'\w|«(?!\u202f)/u, key);
   }
 });
+
+test("French says of runbooks what the console says", () => {
+  for (const [key, { message }] of Object.entries(messages("fr"))) assert.doesNotMatch(message, /runbook/iu, key);
+});

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
+from served_console import ROOT
 
-from conftest import ROOT
 from served import serving
 from steelyard.demo.intercom.model import Admin, Conversation
 from steelyard.kit.ids import CellId, WorkspaceId

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from served_console import ROOT, Console, Served
 
-from conftest import ROOT, Console, Served
 from desk_seed import Desk
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
@@ -262,3 +262,12 @@ async def test_hostile_names_and_texts_stay_text(
         assert await page.locator("main img, main script").count() == 0
         assert HOSTILE in await page.inner_text("main")
         assert wrong == []
+
+
+async def test_what_to_press_to_sign_in_stays_in_one_line(console: Any, browser: Browser) -> None:
+    page = await browser.new_page(locale="fr")
+    for width in (320, 1000, 1100, 1440):
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.goto(f"{console.url}/companion")
+        assert await page.locator("a.who").evaluate("(link) => link.offsetHeight") < 36, width
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width

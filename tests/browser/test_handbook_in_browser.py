@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
-
-from conftest import ROOT, Console
+from served_console import ROOT, Console
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser
+from served_console import ROOT, Console
 
-from conftest import ROOT, Console
 from desk_seed import NOW
 
 pytestmark = pytest.mark.slow

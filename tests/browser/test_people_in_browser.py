@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
+from served_console import ROOT, Served
 
-from conftest import ROOT, Served
 from desk_seed import busy_desk
 from signing_in import PASSWORD, Clock, MakeWorkspace
 from steelyard.kit.ids import EngineerId

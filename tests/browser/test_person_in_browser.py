@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from served_console import Served
 
-from conftest import Served
 from desk_seed import NOW, busy_desk
 from signing_in import PASSWORD
 from steelyard.kit.ids import WorkspaceId

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser
+from served_console import ROOT, Console
 
-from conftest import ROOT, Console
 from desk_seed import NOW
 from steelyard.routing.notifications import Choice, add_notification
 from steelyard.store.keys import WEB, Keys, key_file

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from served_console import ROOT, Console, Served
 
-from conftest import ROOT, Console, Served
 from shadow_seed import SUPPORT, shadow_desk, switch
 from steelyard.kit.ids import TeamId, WorkspaceId
 from steelyard.routing.model import Switch

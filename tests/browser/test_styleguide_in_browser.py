@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-
-from conftest import ROOT, Console, Served
+from served_console import ROOT, Console, Served
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 from psycopg.types.json import Jsonb
+from served_console import ROOT, Console
 
-from conftest import ROOT, Console
 from desk_seed import NOW
 from steelyard.kit.ids import PersonId
 from steelyard.store.database import Database

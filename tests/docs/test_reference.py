@@ -65,7 +65,7 @@ def test_every_kind_of_fact_has_its_row() -> None:
     kinds = BUILD["fact_kinds"]()
     assert {"decision.made", "decision.failed", "engineer.left", "ticket.created"} <= kinds
     described = {name for name in rows("facts.md") if "." in name and "*" not in name}
-    assert described == kinds | KINDS.keys() | BUILD["TOOLBOX"].keys()
+    assert described == kinds | KINDS.keys() | BUILD["ROOMS"].keys()
 
 
 def test_every_topic_becomes_a_fact_that_is_described() -> None:

@@ -1,0 +1,74 @@
+"""What counts in the composer is what counts now; an extension that was updated under a page is in nobody's way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from composing import open_composer, worker_of
+from playwright.async_api import BrowserContext
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+TEAM = {
+    "server": "https://desk.test",
+    "token": "t",
+    "workspace": {"id": "w", "name": "W"},
+    "person": {"name": "P", "engineer": None},
+    "trusted": ["team.test"],
+    "rules": None,
+    "editors": [],
+    "names": "",
+    "checked_at": 0,
+    "expires_at": "2099-01-01T00:00:00Z",
+    "ended": False,
+    "etag": "",
+    "code": "",
+}
+
+
+async def test_what_the_team_trusts_from_now_on(inbox: BrowserContext) -> None:
+    composer = await open_composer(inbox, "prosemirror")
+    await composer.type("http://team.test/a ")
+    await composer.until("hxxp://team[.]test/a ")
+    worker = await worker_of(inbox)
+    try:
+        await worker.evaluate("(team) => chrome.storage.local.set({ team })", TEAM)
+        await composer.page.wait_for_timeout(300)
+        await composer.type("http://team.test/b ")
+        await composer.until("hxxp://team[.]test/a http://team.test/b ")
+    finally:
+        await worker.evaluate("chrome.storage.local.remove('team')")
+
+
+async def test_nothing_of_the_storage_can_be_read_in_a_page(inbox: BrowserContext) -> None:
+    composer = await open_composer(inbox, "plain")
+    session: Any = await inbox.new_cdp_session(composer.page)
+    worlds: list[dict[str, Any]] = []
+
+    def begun(event: dict[str, Any]) -> None:
+        worlds.append(event["context"])
+
+    session.on("Runtime.executionContextCreated", begun)
+    await session.send("Runtime.enable")
+    [inside] = [each for each in worlds if str(each["origin"]).startswith("chrome-extension:")]
+    for place in ("local", "session"):
+        options = {"expression": f"chrome.storage.{place}.get()", "uniqueContextId": inside["uniqueId"]}
+        answer = await session.send("Runtime.evaluate", {**options, "awaitPromise": True})
+        assert "not allowed" in str(answer.get("exceptionDetails")), answer
+
+
+@pytest.mark.asyncio
+async def test_an_update_under_an_open_page(context: BrowserContext) -> None:
+    composer = await open_composer(context, "prosemirror")
+    worker = await worker_of(context)
+    await worker.evaluate("void setTimeout(() => chrome.runtime.reload(), 50)")
+    await composer.page.wait_for_timeout(1500)
+    await composer.type("see http://evil.com/x now ")
+    said = await composer.hint()
+    assert [text for text in said if "reload this page" in text] != []
+    await composer.paste("http://evil.org/y ")
+    await composer.page.keyboard.press("Control+Enter")
+    assert (await composer.text()).rstrip() == "see http://evil.com/x now http://evil.org/y"
+    assert len(await composer.sent()) == 1
+    assert composer.wrong == []

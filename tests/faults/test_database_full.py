@@ -38,8 +38,11 @@ from steelyard.store.migrate import prepare
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-RETRY = 15.0
+RETRY = 25.0
 """Seconds until the simulated Intercom sends again, once: later than there is room again."""
+
+SLOW = 6.0
+"""Seconds until Intercom's late answers come: later than it takes to fill the disk, so that no receipt finds room."""
 
 IN_FLIGHT = 3
 """Deliveries that wait for Intercom's answer while the disk gets full."""
@@ -182,7 +185,7 @@ async def serving(data: Path) -> AsyncIterator[tuple[Served, Live]]:
     server = Embedded.start(data)
     try:
         prepare(server.owner_url, APP)
-        config = Config(seed=Seed(3), timing=Timing(retry=RETRY, slow=7.0))
+        config = Config(seed=Seed(3), timing=Timing(retry=RETRY, slow=SLOW))
         async with Database.open(server.app_url, size=4) as database, running(config) as simulator:
             workspace = await connect(database, settings, simulator)
             await ask_for_notes(database, workspace)
@@ -213,7 +216,7 @@ async def test_a_full_disk_loses_nothing_and_repeats_nothing(disk: Disk, open_fo
                 await receipts_on_their_way(simulator)
                 disk.no_room_for_rows(served)
                 fill_pages(conn)
-                await asyncio.sleep(3)
+                await asyncio.sleep(SLOW + 2)
                 refused = statuses[503]
                 disk.no_room_at_all(served, conn)
                 await asyncio.sleep(3)

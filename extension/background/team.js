@@ -42,9 +42,9 @@ function mayReach(text, given) {
   return (!given || given.includes(origin)) && chrome.permissions.contains({ origins: [origin] });
 }
 
-/** @param {string} domain   that the team is asked to trust */
+/** @param {string} domain   that the team is asked to trust @returns {Promise<true | import("../store/team.js").Problem>} */
 export async function propose(domain) {
   const [known] = trusting([domain]);
-  const { ok } = await ask("/api/companion/trust", { method: "POST", body: { domain: known } });
-  return ok;
+  const { problem } = await ask("/api/companion/trust", { method: "POST", body: { domain: known } });
+  return problem ?? true;
 }

@@ -67,13 +67,19 @@ export class Hint {
     this.section.setAttribute("role", asks ? "alert" : "status");
     this.section.replaceChildren(paragraph, buttons);
     this.editor = editor;
-    if (!this.host.isConnected) document.documentElement.append(this.host);
+    const around = editor.closest("dialog:modal") ?? document.documentElement; // what is beside a modal dialog cannot be pressed
+    if (this.host.parentNode !== around) around.append(this.host);
     this.section.popover = "manual";
     this.section.showPopover();
     this.since = performance.now();
     this.place(editor.getBoundingClientRect());
     clearTimeout(this.timer);
     if (!asks) this.timer = window.setTimeout(() => this.section.matches(":hover, :focus-within") || this.close(), SHOWN);
+  }
+
+  /** For who has no pointer: to its first button. */
+  enter() {
+    this.section.querySelector("button")?.focus();
   }
 
   /** @param {boolean} down */

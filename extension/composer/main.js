@@ -216,10 +216,22 @@ function keyed(event) {
   const editor = here ? current?.root : editorOf(event, known.kind);
   const watch = (here ? undefined : attend(editor)) ?? current;
   if (!watch?.root.isConnected) return;
-  if (isSendKey(event)) return void (maySend([watch.root]) || hold(event));
+  if (isSendKey(event)) return sendKey(event, watch.root);
   if (!editor || event.isComposing) return;
   if ((event.ctrlKey || event.metaKey) && /^[zy]$/iu.test(event.key)) return void undo(event, watch);
   if (event.key === "Enter" || event.key === "Tab") watch.check(true);
+}
+
+/**
+ * Pressed again while a choice is asked for, it goes there.
+ * @param {KeyboardEvent} event
+ * @param {Element} editor
+ */
+function sendKey(event, editor) {
+  const asks = hint.host.isConnected && hint.section.role === "alert";
+  if (maySend([editor])) return;
+  hold(event);
+  if (asks && !event.repeat) hint.enter();
 }
 
 /**
@@ -319,7 +331,8 @@ function trustWays(all, then) {
   const domains = [...new Set(all.flatMap((was) => hosts(was, known.trusted)))].slice(0, 2);
   return domains.flatMap((domain) => {
     const mine = { label: say("composer_trust", [domain]), act: () => void trust("trust", domain, then) };
-    const ours = { label: say("composer_propose", [domain]), act: () => void trust("propose", domain, () => undefined) };
+    const proposed = () => current && hint.show(current.root, say("composer_proposed", [domain]), [], false);
+    const ours = { label: say("composer_propose", [domain]), act: () => void trust("propose", domain, proposed) };
     return known.connected ? [mine, ours] : [mine];
   });
 }
@@ -331,7 +344,10 @@ function trustWays(all, then) {
  */
 async function trust(what, domain, then) {
   const answer = await tell({ do: what, domain });
-  if (!answer && current) return hint.show(current.root, RELOAD, [], true);
+  if (answer !== true) {
+    const why = answer ? answer.why || say(answer.say, answer.values) : answer === false ? say("options_why_full") : RELOAD;
+    return current && hint.show(current.root, why, [], true);
+  }
   await learn();
   then();
 }

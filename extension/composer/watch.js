@@ -90,6 +90,7 @@ export class Watch {
    */
   edited(plainly) {
     this.last = [];
+    if (this.left.size + this.sent.size && this.isEmpty()) for (const each of [this.left, this.sent]) each.clear(); // what comes next is another message
     const ends = END.test(this.sign);
     if (!plainly || !this.sign || (ends && this.marked)) this.soon();
     else this.soon(REST);
@@ -148,7 +149,6 @@ export class Watch {
     this.pending.clear();
     const done = [...blocks].filter((block) => block.isConnected).flatMap((block) => this.look(block, finished));
     this.marked ||= this.pending.size > 0;
-    if (this.left.size && this.isEmpty()) this.left.clear();
     if (done.length) this.ways.tell(this, done);
     return done;
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from composing import EDITORS, INBOX, Composer, open_composer, told_tab
+from composing import EDITORS, INBOX, READ, Composer, open_composer, told_tab
 from playwright.async_api import BrowserContext
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -176,6 +176,60 @@ async def test_lexical_is_not_rewritten_but_sending_waits_for_a_choice(inbox: Br
     await composer.editor.focus()
     await send(composer, how)
     assert len(await composer.sent()) == 1
+
+
+@pytest.mark.parametrize("editor", ["lexical", "plain", "textarea"])
+async def test_what_was_let_out_is_asked_for_again_in_the_next_message(inbox: BrowserContext, editor: str) -> None:
+    composer = await open_composer(inbox, editor)
+    for number in range(2):
+        await composer.type("see http://evil.com/x now ")
+        if editor != "lexical":
+            await composer.until("see hxxp://evil[.]com/x now ")
+            await composer.choose("Put it back")
+        await send(composer, "keys")
+        assert len(await composer.sent()) == number
+        await composer.choose("Let it out as it is")
+        await composer.editor.focus()
+        await send(composer, "keys")
+        assert len(await composer.sent()) == number + 1
+        await composer.page.keyboard.press("Control+a")
+        await composer.page.keyboard.press("Delete")
+
+
+async def test_pressed_again_the_key_that_sends_goes_to_the_choice(inbox: BrowserContext) -> None:
+    composer = await open_composer(inbox, "lexical")
+    await composer.type("see http://evil.com/x now ")
+    await composer.page.keyboard.press("Control+Enter")
+    assert await composer.editor.evaluate("(editor) => editor === document.activeElement")
+    await composer.page.keyboard.press("Control+Enter")
+    await composer.page.keyboard.press("Tab")
+    await composer.page.wait_for_timeout(READ)
+    await composer.page.keyboard.press("Enter")
+    assert (await composer.hint(), await composer.sent()) == ({}, [])
+    await composer.page.keyboard.press("Control+Enter")
+    assert len(await composer.sent()) == 1
+
+
+@pytest.mark.parametrize("editor", ["lexical", "plain"])
+async def test_in_a_modal_dialog_the_hint_can_be_pressed(inbox: BrowserContext, editor: str) -> None:
+    composer = await open_composer(inbox, editor)
+    await composer.page.evaluate(MODAL)
+    await composer.editor.click()
+    await composer.type("see http://evil.com/x now ")
+    if editor == "lexical":
+        await composer.page.keyboard.press("Control+Enter")
+    await composer.choose("Let it out as it is" if editor == "lexical" else "Put it back")
+    await composer.until("see http://evil.com/x now ")
+    await composer.page.wait_for_timeout(100)
+    assert await composer.hint() == {}
+
+
+MODAL = """() => {
+  const dialog = document.createElement("dialog");
+  document.body.append(dialog);
+  dialog.append(document.querySelector(".box"));
+  dialog.showModal();
+}"""
 
 
 async def test_internal_notes_are_left_alone_by_choice(inbox: BrowserContext) -> None:

@@ -41,6 +41,32 @@ async def test_what_the_team_trusts_from_now_on(inbox: BrowserContext) -> None:
         await worker.evaluate("chrome.storage.local.remove('team')")
 
 
+async def test_what_was_proposed_is_told_and_so_is_why_it_was_not(inbox: BrowserContext) -> None:
+    composer = await open_composer(inbox, "prosemirror")
+    worker = await worker_of(inbox)
+    try:
+        await worker.evaluate("(team) => chrome.storage.local.set({ team })", {**TEAM, "server": "http://127.0.0.1:9"})
+        await composer.page.wait_for_timeout(300)
+        await composer.type("http://evil.com/a ")
+        await composer.until("hxxp://evil[.]com/a ")
+        await composer.choose("Propose evil.com to the team")
+        sentence = "http://127.0.0.1:9 cannot be reached. Check the network or the VPN, then try again."
+        for _ in range(40):
+            if sentence in await composer.hint():
+                break
+            await composer.page.wait_for_timeout(50)
+        assert [*await composer.hint()] == [sentence]
+        await worker.evaluate(
+            "() => { self.real = fetch; self.fetch = async () => new Response(null, { status: 204 }); }"
+        )
+        await composer.type("http://evil.org/a ")
+        await composer.choose("Propose evil.org to the team")
+        await composer.page.wait_for_timeout(300)
+        assert [*await composer.hint()] == ["Proposed: evil.org. A lead decides in the console."]
+    finally:
+        await worker.evaluate("self.fetch = self.real ?? fetch; chrome.storage.local.remove('team')")
+
+
 async def test_nothing_of_the_storage_can_be_read_in_a_page(inbox: BrowserContext) -> None:
     composer = await open_composer(inbox, "plain")
     session: Any = await inbox.new_cdp_session(composer.page)

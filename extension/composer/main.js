@@ -214,6 +214,7 @@ function dropped(event) {
 function keyed(event) {
   const here = event.target === current?.root;
   const editor = here ? current?.root : editorOf(event, known.kind);
+  if (!editor && /^(?:Enter| )$/u.test(event.key) && !maySend(sendersOf(event))) return hold(event); // what is no real button hears keys itself
   const watch = (here ? undefined : attend(editor)) ?? current;
   if (!watch?.root.isConnected) return;
   if (isSendKey(event)) return sendKey(event, watch.root);

@@ -145,6 +145,26 @@ async def test_other_things_that_send(inbox: BrowserContext, markup: str) -> Non
     assert len(await composer.sent()) == 1
 
 
+@pytest.mark.parametrize("key", ["Enter", " "])
+async def test_what_is_no_real_button_by_keyboard(inbox: BrowserContext, key: str) -> None:
+    composer = await open_composer(inbox, "prosemirror", settings={"editors": []})
+    await composer.page.evaluate(MENU, '<div role="menuitem" tabindex="0">Send and close</div>')
+    await composer.page.evaluate(BY_KEY)
+    await composer.type("see ")
+    await composer.page.focus("#menu > *")
+    await composer.page.evaluate("window.insert('http://evil.com/x')")
+    await composer.page.keyboard.press(key)
+    assert await composer.sent() == []
+    await composer.until("see hxxp://evil[.]com/x")
+    await composer.page.focus("#menu > *")
+    await composer.page.keyboard.press(key)
+    assert len(await composer.sent()) == 1
+
+
+BY_KEY = """() => document.querySelector("#menu > *").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" || event.key === " ") window.sent.push(document.getElementById("editor").innerHTML);
+})"""
+
 MENU = """(markup) => {
   const menu = document.createElement("div");
   menu.id = "menu";

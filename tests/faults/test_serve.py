@@ -23,9 +23,10 @@ from steelyard.main import ground
 from steelyard.operations.database import own_server
 from steelyard.operations.serving import processes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-PATIENCE = 30
+PATIENCE = 60
+"""Seconds for a process to come or to go, on a machine that does much else."""
 
 
 class Served:
@@ -192,6 +193,17 @@ def test_a_demo_that_is_ended_as_it_starts_leaves_nothing(open_folder: Path, sta
 async def test_processes_that_cannot_start_end_what_waits_for_them() -> None:
     with pytest.raises(ExceptionGroup) as ended:
         async with asyncio.timeout(PATIENCE), processes({"STEELYARD_CELL": "no cell!"}):
+            await asyncio.Event().wait()
+    assert ended.group_contains(ProcessError, match="as it starts", depth=1)
+
+
+async def test_so_they_do_where_starting_takes_long(tmp_path: Path) -> None:
+    """That each try took seconds does not mean that it had begun to serve."""
+    slow = tmp_path / "sitecustomize.py"
+    slow.write_text("import time\ntime.sleep(5.5)\n")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.timeout(2 * PATIENCE), processes({"STEELYARD_CELL": "no cell!", "PYTHONPATH": path}):
             await asyncio.Event().wait()
     assert ended.group_contains(ProcessError, match="as it starts", depth=1)
 

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import gc
 import os
+import select
 import signal
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -19,7 +20,8 @@ from steelyard.kit.errors import SteelyardError
 
 _GRACE = 15.0
 _PAUSE = 1.0
-_TOO_SOON = 5.0
+_AS_STARTED = 2
+"""Looks at its parent, one in _PAUSE, after which a child says that it has started: what keeps it from that is soon."""
 _CHANCES = 3
 _FOREVER = -1
 _ENDED = 128 + signal.SIGTERM
@@ -27,6 +29,8 @@ _ALLOCATIONS = 20_000
 """Containers that are made between two looks of the collector."""
 _PARENT = "STEELYARD_STARTED_BY"
 """How a child knows that somebody else would start it again."""
+_TELLS = "STEELYARD_TELLS_STARTED"
+"""The number of the open file to which a child says so."""
 
 Result = TypeVar("Result")
 
@@ -40,16 +44,16 @@ class ProcessError(SteelyardError):
 async def keep_running(name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
     """Runs `python -m steelyard ARGUMENTS` until cancelled, again whenever it dies.
 
-    Raises ProcessError when its first starts all end within seconds: then something is wrong that time does not mend.
+    Raises ProcessError when its first starts all end before it said that it has started, however long they took: then
+    something is wrong that time does not mend.
     """
-    loop = asyncio.get_running_loop()
     chances = _CHANCES
     while True:
-        started = loop.time()
-        async with _running(arguments, environment) as process:
-            status = await process.wait()
-        if loop.time() - started >= _TOO_SOON:
-            chances = _FOREVER
+        with _told() as (telling, has_started):
+            async with _running(arguments, environment, telling) as process:
+                status = await process.wait()
+            if has_started():
+                chances = _FOREVER
         chances -= 1
         if not chances:
             raise ProcessError(f"the {name} process ends with status {status} as it starts: see its output above")
@@ -57,14 +61,28 @@ async def keep_running(name: str, arguments: list[str], environment: Mapping[str
         await asyncio.sleep(_PAUSE)
 
 
+@contextlib.contextmanager
+def _told() -> Generator[tuple[int, Callable[[], bool]]]:
+    """The number of an open file for a child to write to, and whether it has."""
+    reading, writing = os.pipe()
+    try:
+        yield writing, lambda: bool(select.select([reading], [], [], 0)[0])
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 @contextlib.asynccontextmanager
-async def _running(arguments: list[str], environment: Mapping[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def _running(
+    arguments: list[str], environment: Mapping[str, str], telling: int
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "steelyard",
         *arguments,
-        env={**os.environ, **environment, _PARENT: str(os.getpid())},
+        env={**os.environ, **environment, _PARENT: str(os.getpid()), _TELLS: str(telling)},
+        pass_fds=(telling,),
         start_new_session=True,
     )
     try:
@@ -142,11 +160,19 @@ def _nothing(number: int, frame: FrameType | None) -> None:
 
 
 async def end_with_parent() -> None:
-    """Ends this process, in order, when the `keep_running` that started it is gone without having ended it."""
+    """Ends this process, in order, when the `keep_running` that started it is gone without having ended it.
+
+    To be begun with what this process serves: a moment later it tells that it has started.
+    """
     parent = os.environ.get(_PARENT)
     if parent is None:
         return
-    while os.getppid() == int(parent):  # noqa: ASYNC110 - the kernel tells nobody
+    looks = 0
+    while os.getppid() == int(parent):
         await asyncio.sleep(_PAUSE)
+        looks += 1
+        if looks == _AS_STARTED:
+            with contextlib.suppress(OSError):  # the parent is gone
+                os.write(int(os.environ[_TELLS]), b".")
     log.warning("process.orphaned", advice="it ends too")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
 import signal
 import socket
@@ -12,7 +11,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +23,6 @@ from steelyard.config import Settings, to_environment
 from steelyard.demo import run
 from steelyard.demo.intercom import Simulator, people
 from steelyard.demo.intercom.model import Conversation
-from steelyard.demo.intercom.traffic import People
-from steelyard.demo.messages import messages
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main.clients import clients_of
 from steelyard.main.ground import adopt_policy, now, shipped_policy
@@ -38,6 +35,9 @@ PATIENCE = 30.0
 
 SETTLED = 150.0
 """Seconds for all that is left to be done, on a machine that does much else."""
+
+STOOD_STILL = 75
+"""How a worker ends that stood still, as all do where the machine does: others may have its work by then."""
 
 LONGEST_WAIT = 10.0
 """Seconds within which delivery goes on after a kill, and which no conversation waits longer."""
@@ -97,6 +97,8 @@ class Served:
         self._environment = os.environ | to_environment(settings) | environment
         self._command = [sys.executable, "-m", "steelyard", "serve", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        """How often it was started."""
 
     @property
     def pid(self) -> int:
@@ -107,6 +109,7 @@ class Served:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stderr=log, start_new_session=True)
+        self.starts += 1
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -116,8 +119,12 @@ class Served:
         self.signal(signal.SIGKILL)
         self._process.wait()
 
-    async def has_ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
+    def stood_still(self) -> bool:
+        """Whether it has ended for that."""
+        return self._process is not None and self._process.poll() == STOOD_STILL
+
+    async def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     async def answers(self) -> bool:
         return await run._answers(self.desk)
@@ -142,8 +149,9 @@ class Served:
     def child(self, words: str) -> int:
         """The process that this one started with those words on its command line; 0 while there is none."""
         for number in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            if words in Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode():
-                return int(number)
+            with suppress(OSError):  # it has ended meanwhile
+                if words in Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    return int(number)
         return 0
 
 
@@ -245,19 +253,6 @@ def told_of(simulator: Simulator, conversation: int) -> tuple[int, int]:
     assignments = simulator.record.histories[conversation].assignments
     parts = simulator.workspace.conversations[conversation].parts
     return sum(each.by == "api" for each in assignments), sum(part.kind == "note" for part in parts)
-
-
-@asynccontextmanager
-async def traffic(simulator: Simulator, *, rate: float, seed: int) -> AsyncIterator[None]:
-    """Customers write and engineers live with it until the block is left."""
-    texts = ((each.subject, each.body, each.language) for each in messages(random.Random(seed)))
-    living = asyncio.create_task(People(simulator.workspace, texts, seed=seed, rate=rate).run())
-    try:
-        yield
-        assert not living.done(), "people have stopped"
-    finally:
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
 
 
 # What must hold

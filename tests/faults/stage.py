@@ -39,10 +39,11 @@ from steelyard.routing.work import work
 from steelyard.store.database import Database
 
 CELL, APP = "eu1", "a86dr8yl"
-PATIENCE = httpx.Timeout(0.4)
-"""How long the client waits for an answer; the real one waits longer, as do slow answers."""
+PATIENCE = httpx.Timeout(2.0)
+"""How long the client waits for an answer: longer than a busy machine needs for one. The real one waits longer still.
+Slow answers come later."""
 
-TIMING = Timing(answer=2, retry=0.5, window=1, late=1.0, slow=1.0)
+TIMING = Timing(retry=0.5, window=1, late=1.0, slow=4.0)
 ATTRIBUTES = (("weight", "integer"), ("topic", "string"), ("decision", "integer"))
 
 
@@ -91,7 +92,7 @@ class Stage:
             await conn.execute("UPDATE reading SET started_at = started_at - interval '1 minute'")
             await self.jobs.read_everything(conn, self.workspace, at_start=True)
 
-    async def settle(self, seconds: float = 40) -> None:
+    async def settle(self, seconds: float = 90) -> None:
         """Until all is told, handled, delivered and read back, and that told nothing new."""
         await settled(self.simulator, self.rows, seconds)
 

@@ -23,9 +23,8 @@ from ground import (
     longest_wait,
     remember_accepted,
     settings_in,
-    traffic,
 )
-from test_live import Live, check_nobody_lost, until
+from test_live import Live, check_nobody_lost, traffic, until
 
 from steelyard.demo import run
 from steelyard.demo.intercom import Config, Simulator, running

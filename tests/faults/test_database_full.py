@@ -25,7 +25,7 @@ import httpx
 import psycopg
 import pytest
 from ground import ask_for_notes, connect, free_port
-from test_live import Live, check_assigned_once, check_mirrored, check_nobody_lost, until
+from test_live import Live, check_assigned_once, check_mirrored, check_nobody_lost, traffic, until
 
 from steelyard.config import Settings, to_environment
 from steelyard.demo import run
@@ -36,13 +36,16 @@ from steelyard.store.database import Database
 from steelyard.store.embedded import APP, DATABASE, Embedded
 from steelyard.store.migrate import prepare
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-RETRY = 25.0
+RETRY = 40.0
 """Seconds until the simulated Intercom sends again, once: later than there is room again."""
 
 SLOW = 6.0
 """Seconds until Intercom's late answers come: later than it takes to fill the disk, so that no receipt finds room."""
+
+RATE = 6.0
+"""Conversations a second: so few that Intercom, after so many refusals, does not send nothing at all for a while."""
 
 IN_FLIGHT = 3
 """Deliveries that wait for Intercom's answer while the disk gets full."""
@@ -209,24 +212,22 @@ async def test_a_full_disk_loses_nothing_and_repeats_nothing(disk: Disk, open_fo
     with disk.mounted(data):
         async with serving(data) as (served, steelyard):
             simulator, statuses = steelyard.simulator, steelyard.simulator.record.statuses
-            living = asyncio.create_task(steelyard.people(120, rate=10))
-            await asyncio.sleep(2)
-            with psycopg.connect(served.server.superuser_url, dbname=DATABASE, autocommit=True) as conn:
-                disk.prepare(conn)
-                await receipts_on_their_way(simulator)
-                disk.no_room_for_rows(served)
-                fill_pages(conn)
-                await asyncio.sleep(SLOW + 2)
-                refused = statuses[503]
-                disk.no_room_at_all(served, conn)
-                await asyncio.sleep(3)
-                disk.room(served)
-                with pytest.raises(psycopg.OperationalError):  # PostgreSQL stopped, and cut all connections
-                    conn.execute("SELECT 1")
-            assert refused > 0
-            await until(lambda: is_stored(steelyard))
-            await living
-            await steelyard.settle()
+            async with traffic(simulator, rate=RATE, seed=7):  # until there is room again, however long that takes
+                await asyncio.sleep(2)
+                with psycopg.connect(served.server.superuser_url, dbname=DATABASE, autocommit=True) as conn:
+                    disk.prepare(conn)
+                    await receipts_on_their_way(simulator)
+                    disk.no_room_for_rows(served)
+                    fill_pages(conn)
+                    await asyncio.sleep(SLOW + 2)
+                    refused = statuses[503]
+                    disk.no_room_at_all(served, conn)
+                    await until(lambda: has_stopped(conn))
+                    await asyncio.sleep(3)  # with no room to start in
+                    disk.room(served)
+                assert refused > 0
+                await until(lambda: is_stored(steelyard))
+            await steelyard.settle(100)
             check_nobody_lost(simulator)
             check_assigned_once(simulator)
             check_noted_once(simulator)
@@ -246,6 +247,13 @@ async def receipts_on_their_way(simulator: Simulator) -> None:
     """Returns when some deliveries wait for their last answer, so that there will be no room for their receipts."""
     simulator.faults.plan("note", ["slow"] * IN_FLIGHT)
     await until(lambda: met(simulator, "calls_slow", IN_FLIGHT))
+
+
+async def has_stopped(conn: Superuser) -> bool:
+    """Whether PostgreSQL has stopped, and cut all connections."""
+    with suppress(psycopg.OperationalError):
+        conn.execute("SELECT 1")
+    return conn.closed
 
 
 async def met(simulator: Simulator, what: str, times: int) -> bool:

@@ -33,10 +33,9 @@ from ground import (
     settings_in,
     somebody_waits,
     told_of,
-    traffic,
     write_in,
 )
-from test_live import Live, assigned_since, check_mirrored, check_nobody_lost, child, live, until
+from test_live import Live, assigned_since, check_mirrored, check_nobody_lost, kill_child, live, traffic, until
 from test_serve import postmaster
 
 from steelyard.demo import run
@@ -77,13 +76,13 @@ async def test_kills_of_web_worker_and_database_lose_nothing(open_folder: Path) 
             resumed: list[tuple[list[str], float]] = []
             deck: list[list[str]] = []
             async with traffic(simulator, rate=4, seed=7):
-                while len(accepted) < WEBHOOKS:
+                while len(accepted) < WEBHOOKS or len(resumed) < len(VICTIMS):
                     await asyncio.sleep(draw.uniform(0.5, 4))
                     deck = deck or draw.sample(VICTIMS, len(VICTIMS))
                     victims = deck.pop()
+                    numbers = [await running_number(victim, data, served) for victim in victims]
                     killed = time.monotonic()
-                    for victim in victims:
-                        number = postmaster(data) if victim == "database" else served.child(f"--role {victim}")
+                    for number in numbers:
                         os.kill(number, signal.SIGKILL)
                     await until(lambda at=killed: assigned_since(simulator, at), 2 * PATIENCE)
                     resumed.append((victims, time.monotonic() - killed))
@@ -98,6 +97,14 @@ async def test_kills_of_web_worker_and_database_lose_nothing(open_folder: Path) 
             await check_processed_once(steelyard, accepted)
             await check_decided_once(steelyard)
             await check_open_mirrored(steelyard)
+
+
+async def running_number(victim: str, data: Path, served: Served) -> int:
+    """Of its process; where it has just ended by itself, as a worker does that stood still, of the next one."""
+    async with asyncio.timeout(PATIENCE):
+        while not (number := postmaster(data) if victim == "database" else served.child(f"--role {victim}")):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return number
 
 
 async def have_started(served: Served) -> bool:
@@ -159,7 +166,7 @@ async def test_a_kill_while_a_batch_is_recorded_records_it_once(
 
 
 async def kill_worker(conversation: int) -> None:
-    os.kill(child("--role worker"), signal.SIGKILL)
+    await kill_child("--role worker")
 
 
 class Receipt:

@@ -39,10 +39,9 @@ from ground import (
     settings_in,
     somebody_waits,
     told_of,
-    traffic,
     write_in,
 )
-from test_live import Live, check_mirrored, check_nobody_lost, until
+from test_live import Live, check_mirrored, check_nobody_lost, traffic, until
 
 from steelyard.demo import run
 from steelyard.demo.intercom import Config, running
@@ -76,6 +75,14 @@ class Machines:
         served.start()
         return served
 
+    async def look_after(self) -> None:
+        """Starts again, until cancelled, what ended by itself since it stood still: as whoever runs it would."""
+        while True:
+            for each in self.processes:
+                if each.stood_still():
+                    each.start()
+            await asyncio.sleep(0.2)
+
     async def works(self) -> bool:
         """Whether every web process answers, and every worker has said that it lives."""
         answering = [await each.answers() for each in self.webs]
@@ -101,6 +108,9 @@ async def machines(app_url: str, folder: Path, webs: int, workers: int, workspac
         await stack.enter_async_context(all_ended(all.processes))
         for role in ("web",) * webs + ("worker",) * workers:
             all.start(role)
+        looking = asyncio.create_task(all.look_after())
+        stack.push_async_callback(asyncio.wait, [looking])
+        stack.callback(looking.cancel)
         await until(all.works)
         for each in all.workspaces:
             await until(lambda live=each: run._knows_engineers(database, live.workspace))
@@ -181,6 +191,7 @@ async def test_killing_any_process_is_noticed_by_nobody(app_url: str, tmp_path: 
                     await people.enter_async_context(traffic(live.simulator, rate=3, seed=number))
                 for victim in draw.sample(all.processes, len(all.processes)):
                     await asyncio.sleep(draw.uniform(2, 5))
+                    await until(victim.runs)
                     victim.kill()
                     await asyncio.sleep(draw.uniform(0, 3))
                     victim.start()
@@ -229,7 +240,6 @@ async def test_a_worker_that_hangs_with_a_workspace_holds_it_no_longer_than_its_
         await until(lambda: is_assigned(first, held.id))
         assert HELD / 2 < time.monotonic() - hung < HELD + longest_wait_here() / 2
         await asyncio.sleep(hung + 20 - time.monotonic())
-        hanging.signal(signal.SIGCONT)
         await begin_again(all, hanging)
         later = write_in(first.simulator)
         await until(lambda: is_assigned(first, later.id))
@@ -260,7 +270,6 @@ async def test_a_worker_that_hangs_in_a_delivery_repeats_nothing_when_it_goes_on
         conversation = write_in(live.simulator)
         await until(lambda: is_delivered(live, conversation.id))
         assert time.monotonic() - hung[0] < HELD + longest_wait_here() / 2  # it may have had the workspace, too
-        hanging.signal(signal.SIGCONT)
         await begin_again(all, hanging)
         await live.settle(SETTLED)
         assert told_of(live.simulator, conversation.id) == (1, 1), "assignments, notes"
@@ -298,9 +307,14 @@ async def test_a_database_that_is_away_during_a_delivery_has_it_told_once(open_f
 
 
 async def begin_again(all: Machines, hanging: Served) -> None:
-    """It ends by itself, since others have its work by now; who looks after it starts it again."""
-    await until(hanging.has_ended)
-    hanging.start()
+    """It goes on, and ends by itself, since others have its work by now; who looks after it starts it again."""
+    starts = hanging.starts
+    hanging.signal(signal.SIGCONT)
+
+    async def was_started() -> bool:
+        return hanging.starts > starts
+
+    await until(was_started)
     await until(all.works)
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import random
 import sys
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -202,8 +203,9 @@ class Stage:
         }
 
     async def as_before(self, before: Mapping[str, Any]) -> None:
-        """FPM that was told to reload does so in a moment."""
-        for _ in range(30):
+        """FPM that was told to reload does so in a moment, or in some on a busy machine."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
             if await self.seen() == before:
                 return
             await asyncio.sleep(0.1)

@@ -47,6 +47,8 @@ export class Watch {
     this.last = [];
     this.composing = false;
     this.undone = -UNDOING;
+    /** Whether the last change was an undo: the page may let the look at it wait for long. */
+    this.back = false;
     /** When it is looked at. */
     this.now = 0;
     /** @type {WeakMap<Element, string[]>} */
@@ -91,6 +93,7 @@ export class Watch {
   edited(plainly) {
     this.last = [];
     if (this.left.size + this.sent.size && this.isEmpty()) for (const each of [this.left, this.sent]) each.clear(); // what comes next is another message
+    this.back = performance.now() - this.undone < UNDOING;
     const ends = END.test(this.sign);
     if (!plainly || !this.sign || (ends && this.marked)) this.soon();
     else this.soon(REST);
@@ -149,6 +152,7 @@ export class Watch {
     this.pending.clear();
     const done = [...blocks].filter((block) => block.isConnected).flatMap((block) => this.look(block, finished));
     this.marked ||= this.pending.size > 0;
+    this.back = false;
     if (done.length) this.ways.tell(this, done);
     return done;
   }
@@ -183,7 +187,7 @@ export class Watch {
 
   /** @param {Edit} edit */
   isDue(edit) {
-    if (this.now - this.undone < UNDOING) this.left.add(edit.key);
+    if (this.back || this.now - this.undone < UNDOING) this.left.add(edit.key);
     if (edit.stuck || this.left.has(edit.key)) return false;
     const tried = this.lately(edit);
     return tried.length < TRIES.all && tried.filter(({ start }) => start === edit.start).length < TRIES.there;

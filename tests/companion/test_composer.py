@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from composing import EDITORS, INBOX, READ, Composer, open_composer, told_tab
 from playwright.async_api import BrowserContext
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -302,9 +303,9 @@ async def test_lines_and_marks_around_a_link_stay(inbox: BrowserContext, editor:
     html = "<p>first <strong>bold</strong> line</p><p>second http://evil.com/<strong>x</strong> <em>line</em></p>"
     html += "<p>third</p>"
     composer = await open_composer(inbox, editor, html)
-    await composer.page.wait_for_timeout(400)
-    kept = await composer.editor.evaluate("(root) => [...root.querySelectorAll('p')].map((each) => each.textContent)")
-    assert kept == ["first bold line", "second hxxp://evil[.]com/x line", "third"]
+    wanted = ["first bold line", "second hxxp://evil[.]com/x line", "third"]
+    lines = "(root) => [...root.querySelectorAll('p')].map((each) => each.textContent)"
+    await until(lambda: composer.editor.evaluate(lines), lambda kept: kept == wanted)
     assert await composer.editor.locator("strong").first.text_content() == "bold"
     assert await composer.editor.locator("em").text_content() == "line"
 
@@ -315,8 +316,9 @@ async def test_a_sentence_without_a_space_before_it_is_none(inbox: BrowserContex
     await composer.until("That is the end.My house is at evil[.]my and ")
 
 
+@pytest.mark.parametrize("busy", [False, True])
 @pytest.mark.parametrize("editor", RICH)
-async def test_what_the_editor_itself_brings_back_stays(inbox: BrowserContext, editor: str) -> None:
+async def test_what_the_editor_itself_brings_back_stays(inbox: BrowserContext, editor: str, busy: bool) -> None:
     composer = await open_composer(inbox, editor)
     pause = 1100  # the longest that an editor joins over
     await composer.type("see http://evil.com/x")
@@ -326,6 +328,8 @@ async def test_what_the_editor_itself_brings_back_stays(inbox: BrowserContext, e
     await composer.page.wait_for_timeout(pause)
     await composer.type("Z")
     await composer.page.wait_for_timeout(pause)
+    if busy:
+        await composer.page.evaluate(BUSY)
     for _ in range(2):
         await composer.page.keyboard.press("Control+z")
         await composer.page.wait_for_timeout(400)
@@ -336,14 +340,24 @@ async def test_what_the_editor_itself_brings_back_stays(inbox: BrowserContext, e
     assert (await composer.text()).rstrip() == "see http://evil.com/x and more"
 
 
+BUSY = """() => addEventListener("keydown", (event) => event.key === "z" && setTimeout(() => {
+  for (const begun = performance.now(); performance.now() - begun < 350; );
+}))"""
+"""A page that is slow after an undo: the companion comes to look only then."""
+
+
 async def test_an_editor_that_insists_on_its_link_has_its_way_until_sending(inbox: BrowserContext) -> None:
     composer = await open_composer(inbox, "plain")
     await composer.page.evaluate(INSISTS)
     await composer.type("see http://evil.com/x now ")
-    await composer.page.wait_for_timeout(1000)
-    before = await composer.page.evaluate("window.times")
-    await composer.page.wait_for_timeout(300)
-    assert await composer.page.evaluate("window.times") == before < 40
+
+    async def times() -> list[int]:
+        before = await composer.page.evaluate("window.times")
+        await composer.page.wait_for_timeout(300)
+        return [before, await composer.page.evaluate("window.times")]
+
+    before, after = await until(times, lambda seen: seen[0] == seen[1] > 0, "it goes on")
+    assert before == after < 40
     await composer.page.keyboard.press("Control+Enter")
     assert await composer.sent() == []
 

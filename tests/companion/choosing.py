@@ -9,6 +9,7 @@ from typing import Any
 
 from composing import CHROMIUM, MODULES, ROOT
 from playwright.async_api import BrowserContext, Page, Playwright
+from waiting import PATIENCE
 
 AXE = MODULES / "axe-core/axe.min.js"
 HELP = "https://help.example"
@@ -22,7 +23,7 @@ async def start(playwright: Playwright, extension: Path, profile: Path, language
     context = await playwright.chromium.launch_persistent_context(
         str(profile), executable_path=CHROMIUM, args=arguments, headless=True
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     return context
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from playwright.async_api import BrowserContext, Frame, Page, Playwright, Route, Worker
+from waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -80,13 +81,16 @@ class Composer:
 
     async def until(self, text: str, links: list[str] | None = None) -> None:
         """Waits until the editor has this text, and keeps it; fails with what it has instead."""
-        for _ in range(40):
-            if (await self.text()).rstrip() == text.rstrip() and await self.links() == (links or []):
-                break
-            await self.page.wait_for_timeout(50)
+        wanted = (text.rstrip(), links or [])
+        await until(self.seen, lambda seen: seen == wanted, f"it does not have {wanted!r}")
         await self.page.wait_for_timeout(150)
-        seen = ((await self.text()).rstrip(), await self.links())
-        assert seen == (text.rstrip(), links or []), f"it has {seen!r}"
+        seen = await self.seen()
+        assert seen == wanted, f"it has {seen!r}"
+
+    async def seen(self) -> tuple[str, list[str]]:
+        """Text and links, of one moment."""
+        seen = await self.editor.evaluate(SEEN)
+        return seen["text"].strip("\n").rstrip(), seen["links"]
 
     async def type(self, text: str, delay: float = 5) -> None:
         await self.page.keyboard.type(text, delay=delay)
@@ -117,13 +121,9 @@ class Composer:
 
     async def choose(self, label: str) -> None:
         """Presses a button of the hint."""
-        ways: dict[str, Any] = {}
-        for _ in range(20):
-            if label in (ways := await self.hint()):
-                await self.page.wait_for_timeout(READ)
-                return await self.page.mouse.click(*ways[label])
-            await self.page.wait_for_timeout(50)
-        raise AssertionError(f"no {label!r} among {ways}")
+        ways = await until(self.hint, lambda ways: label in ways, f"no {label!r}")
+        await self.page.wait_for_timeout(READ)
+        await self.page.mouse.click(*ways[label])
 
 
 def nodes(node: dict[str, Any], *, inside: bool) -> Iterator[dict[str, Any]]:
@@ -159,7 +159,7 @@ async def launch(
     context = await playwright.chromium.launch_persistent_context(
         str(folder / "profile"), executable_path=CHROMIUM, args=arguments, headless=True
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     if first:
         await (await welcome(context)).close()
     return context
@@ -172,10 +172,11 @@ def is_new(profile: Path) -> bool:
 
 async def welcome(context: BrowserContext) -> Page:
     """The page that opens once, when the extension is installed."""
-    for page in context.pages:
-        if page.url.endswith("/options.html#welcome"):
-            return page
-    return await context.wait_for_event("page", lambda page: page.url.endswith("/options.html#welcome"))
+
+    async def opened() -> Page | None:
+        return next((page for page in context.pages if page.url.endswith("/options.html#welcome")), None)
+
+    return await until(opened, bool, "it does not open")
 
 
 async def serve(context: BrowserContext, bundle: str, origin: str = "https://app.intercom.com") -> None:

@@ -15,12 +15,15 @@ from choosing import HELP, copied, start
 from composing import CHROMIUM, ESBUILD, ROOT, bundled, launch, serve, welcome
 from noting import Notebook
 from origin import Origin, serving
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from waiting import PATIENCE
 from watching import Watched, permitted, permitting
 
 from desk_seed import busy_desk
 from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")

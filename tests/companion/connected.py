@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from composing import CHROMIUM
+from composing import CHROMIUM, welcome
 from playwright.async_api import BrowserContext, CDPSession, Locator, Page, Route, async_playwright
+from waiting import PATIENCE, until
 
 from desk_seed import Desk
 from steelyard.companion.connecting import make_code
@@ -153,21 +154,18 @@ class Watched:
 
     async def go(self, tab: int, url: str) -> None:
         await self.probe.evaluate("([tab, url]) => chrome.tabs.update(tab, { url })", [tab, url])
-        for _ in range(100):
-            if (await self.probe.evaluate("(tab) => chrome.tabs.get(tab)", tab))["url"] == url:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"the tab does not get to {url}")
+        address = "(tab) => chrome.tabs.get(tab).then((it) => it.url)"
+        await until(lambda: self.probe.evaluate(address, tab), lambda at: at == url, f"the tab is not at {url}")
 
     async def kill(self) -> None:
         """Stops the worker, as Chrome does with one that has nothing to do."""
-        for _ in range(20):
+
+        async def states() -> set[str]:
             await self.workers.send("ServiceWorker.stopAllWorkers")  # what was on its way may have woken it again
-            for _ in range(50):
-                if set(self.running.values()) <= {"stopped"}:
-                    return
-                await asyncio.sleep(0.01)
-        raise AssertionError(f"it runs: {self.running}")
+            await asyncio.sleep(0.05)
+            return set(self.running.values())
+
+        await until(states, lambda running: running == {"stopped"}, "it runs")
 
     async def _tabs(self) -> list[int]:
         return await self.probe.evaluate("async () => (await chrome.tabs.query({})).map((tab) => tab.id)")
@@ -182,12 +180,13 @@ async def watched(extension: Path, profile: Path, language: str = "en") -> Async
         context = await playwright.chromium.launch_persistent_context(
             str(profile), executable_path=CHROMIUM, args=arguments, headless=True, locale=language
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         for addresses in ("http://*.example/**", "https://app.intercom.com/**"):
             await context.route(addresses, _small)
         worker = (
             context.service_workers[0] if context.service_workers else await context.wait_for_event("serviceworker")
         )
+        await (await welcome(context)).close()  # else it opens while a test counts tabs
         probe = context.pages[0]
         await probe.goto(f"chrome-extension://{worker.url.split('/')[2]}/probe.html")
         opened = Watched(context, probe, await context.new_cdp_session(probe))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from composing import CHROMIUM
+from composing import CHROMIUM, welcome
 from playwright.async_api import BrowserContext, Page, async_playwright
+from waiting import PATIENCE, until
 
 STARTED = "async () => (await chrome.action.getTitle({})) !== chrome.runtime.getManifest().action.default_title"
 SHOWN = """async (tab) => {
@@ -55,13 +55,11 @@ class Popping:
 
     async def known(self, site: Site, url: str, since: float = 0) -> None:
         """Waits until the companion has that page, loaded after a time."""
-        at = None
-        for _ in range(200):
-            at = await self.run(SHOWN, site.number)
-            if at and at[0] == url and at[1] and at[2] > since:
-                return
-            await asyncio.sleep(0.025)
-        raise AssertionError(f"the companion does not know of {url}: {at}")
+        await until(
+            lambda: self.run(SHOWN, site.number),
+            lambda at: at and at[0] == url and at[1] and at[2] > since,
+            f"the companion does not know of {url}",
+        )
 
     async def open(self, name: str, site: Site, width: int = 380, theme: Any = "light") -> Page:
         """A page of the extension about a tab."""
@@ -88,16 +86,14 @@ async def popping(extension: Path, profile: Path, language: str = "en") -> Async
         context = await playwright.chromium.launch_persistent_context(
             str(profile), executable_path=CHROMIUM, args=arguments, headless=True, locale=language
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         worker = (
             context.service_workers[0] if context.service_workers else await context.wait_for_event("serviceworker")
         )
         base = worker.url.rsplit("/", 2)[0]
+        await (await welcome(context)).close()  # else it opens while a test counts tabs
         own = context.pages[0]
         await own.goto(f"{base}/probe.html")
-        for _ in range(200):
-            if await own.evaluate(STARTED):
-                break
-            await asyncio.sleep(0.025)
+        await until(lambda: own.evaluate(STARTED), bool, "it has not started")
         yield Popping(context, base, own)
         await context.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 from composing import READ, Composer, open_composer
 from playwright.async_api import BrowserContext
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -104,8 +103,7 @@ async def test_the_button_by_keyboard(inbox: BrowserContext, key: str) -> None:
     await composer.page.evaluate("window.insert(' http://evil.org/y')")
     await composer.page.keyboard.press(key)
     assert await composer.sent() == []
-    await composer.page.wait_for_timeout(200)
-    assert (await composer.text()).count("[.]") == 2
+    await until(composer.text, lambda text: text.count("[.]") == 2)
 
 
 async def test_a_form_that_is_submitted(inbox: BrowserContext) -> None:
@@ -207,14 +205,26 @@ async def test_a_hint_has_to_be_seen_before_it_can_be_pressed(inbox: BrowserCont
     await composer.type("see http://evil.com ")
     await composer.until("see hxxp://evil[.]com")
     place = (await composer.hint())["Put it back"]
+    await composer.page.evaluate(LATE_CLICK)
     for name in ("org", "net", "biz"):  # again where this machine was too slow for it to say anything
         await composer.page.wait_for_timeout(READ)
         await composer.editor.focus()
         await composer.page.keyboard.press("End")
         await composer.type(f"http://evil.{name} ")
         await composer.page.wait_for_function(f"document.getElementById('editor').innerText.includes('evil[.]{name}')")
-        began = monotonic()
+        await composer.page.evaluate("window.late = undefined")
         await composer.page.mouse.click(*place)
-        quick = monotonic() - began < 0.1
+        await composer.page.wait_for_function("window.late !== undefined")
+        quick = await composer.page.evaluate("window.late") < 250
         await composer.page.wait_for_timeout(100)
         assert not quick or f"hxxp://evil[.]{name}" in await composer.text()
+
+
+LATE_CLICK = """() => {
+  let shown = 0; // the text and the hint change in the same moment
+  const changes = { subtree: true, childList: true, characterData: true };
+  const change = () => (shown = performance.now());
+  new MutationObserver(change).observe(document.getElementById("editor"), changes);
+  window.addEventListener("click", () => (window.late = performance.now() - shown), { capture: true });
+}"""
+"""How many milliseconds after it was shown the hint hears of a click, on whatever machine."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from composing import INBOX, Composer, open_composer, told, worker_of
-from playwright.async_api import BrowserContext
+import pytest_asyncio
+from composing import INBOX, Composer, open_composer, told
+from playwright.async_api import BrowserContext, Route
+from waiting import until
 
 from steelyard.companion.defang import defang
 from steelyard.companion.trust import trusting
@@ -116,9 +120,10 @@ async def test_undo_and_redo_over_and_over(inbox: BrowserContext, editor: str) -
 async def test_editors_in_a_shadow(inbox: BrowserContext, editor: str) -> None:
     composer = await open_composer(inbox, editor, shadow=1)
     await composer.type("see http://evil.com/x and ")
-    await composer.page.wait_for_timeout(250)
     if editor in {"plain", "textarea"}:
-        assert (await composer.text()).rstrip() == "see hxxp://evil[.]com/x and"
+        await composer.until("see hxxp://evil[.]com/x and")
+    else:
+        await composer.page.wait_for_timeout(250)
     await composer.type("http://evil.org/y")
     for _ in range(2):
         await composer.page.keyboard.press("Control+Enter")
@@ -180,48 +185,46 @@ async def test_several_editors_keep_apart(inbox: BrowserContext, editor: str) ->
 BOTH = {"origin": "https://app.intercom.com", "editor": "#editor, #other", "note": "", "send": "button"}
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def late(inbox: BrowserContext) -> AsyncIterator[Callable[[], None]]:
+    """The companion's modules come into pages only when this is called."""
+    asked = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await asked.wait()
+        await route.continue_()
+
+    await inbox.route("chrome-extension://*/composer/main.js", hold)
+    yield asked.set
+    asked.set()
+    await inbox.unroute("chrome-extension://*/composer/main.js")
+
+
 @pytest.mark.parametrize("editor", ["prosemirror", "quill", "plain", "textarea"])
-async def test_pastes_before_the_companion_is_loaded(inbox: BrowserContext, editor: str) -> None:
-    worker = await worker_of(inbox)
-    await worker.evaluate(SLOWLY)
-    try:
-        composer = await open_composer(inbox, editor, early=True)
-        await composer.editor.click()
-        await composer.type("one ")
-        await composer.paste("http://evil.com/1 two ")
-        await composer.paste("http://evil.com/2 three ")
-        assert (await composer.text()).strip() == "one"
-        await composer.page.keyboard.press("Control+Enter")
-        assert await composer.sent() == []
-    finally:
-        await worker.evaluate("globalThis.quickly()")
+async def test_pastes_before_the_companion_is_loaded(
+    inbox: BrowserContext, late: Callable[[], None], editor: str
+) -> None:
+    composer = await open_composer(inbox, editor, early=True)
+    await composer.editor.click()
+    await composer.type("one ")
+    await composer.paste("http://evil.com/1 two ")
+    await composer.paste("http://evil.com/2 three ")
+    assert (await composer.text()).strip() == "one"
+    await composer.page.keyboard.press("Control+Enter")
+    assert await composer.sent() == []
+    late()
     await told(inbox, {"do": "nothing"})
     await composer.type("end")
     await composer.until("one hxxp://evil[.]com/1 two hxxp://evil[.]com/2 three end")
 
 
-SLOWLY = """() => {
-  const { sync } = chrome.storage;
-  const { get } = sync;
-  const held = new Promise((go) => (globalThis.quickly = () => {
-    sync.get = get;
-    go();
-  }));
-  sync.get = (...asked) => held.then(() => get.apply(sync, asked));
-}"""
-
-
-async def test_files_pasted_before_the_companion_is_loaded(inbox: BrowserContext) -> None:
-    worker = await worker_of(inbox)
-    await worker.evaluate(SLOWLY)
-    try:
-        composer = await open_composer(inbox, "plain", early=True)
-        await composer.page.evaluate(FILES)
-        await composer.editor.click()
-        await composer.page.evaluate("navigator.clipboard.write([new ClipboardItem({ 'image/png': window.picture })])")
-        await composer.page.keyboard.press("Control+v")
-    finally:
-        await worker.evaluate("globalThis.quickly()")
+async def test_files_pasted_before_the_companion_is_loaded(inbox: BrowserContext, late: Callable[[], None]) -> None:
+    composer = await open_composer(inbox, "plain", early=True)
+    await composer.page.evaluate(FILES)
+    await composer.editor.click()
+    await composer.page.evaluate("navigator.clipboard.write([new ClipboardItem({ 'image/png': window.picture })])")
+    await composer.page.keyboard.press("Control+v")
+    late()
     await told(inbox, {"do": "nothing"})
     assert await composer.page.evaluate("window.files") == ["image/png"]
 
@@ -240,7 +243,7 @@ FILES = """async () => {
 @pytest.mark.parametrize("editor", ["prosemirror", "quill", "plain", "textarea"])
 async def test_the_same_is_written_as_without_the_companion(inbox: BrowserContext, editor: str, seed: int) -> None:
     texts: list[str] = []
-    for settings in ({}, {"notes": False}):  # a note that is left alone is an editor without the companion
+    for settings in ({"notes": False}, {}):  # a note that is left alone is an editor without the companion
         composer = await open_composer(inbox, editor, note=1, settings=settings)
         await composer.page.add_style_tag(
             content="#composer * { width: 9000px !important }"
@@ -250,10 +253,11 @@ async def test_the_same_is_written_as_without_the_companion(inbox: BrowserContex
             await act(composer, chance, number)
         await composer.page.keyboard.press("Control+End")
         await composer.type(" end")
+        wanted = [defang(text, TRUSTED) for text in texts]
+        texts.append(await until(composer.text, lambda text, wanted=wanted: not wanted or [text] == wanted))
         await composer.page.wait_for_timeout(150)
-        texts.append(await composer.text())
+        assert await composer.text() == texts[-1]
         assert composer.wrong == []
-    assert texts[0] == defang(texts[1], TRUSTED)
 
 
 async def act(composer: Composer, chance: random.Random, number: int) -> None:

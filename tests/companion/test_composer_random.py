@@ -7,6 +7,7 @@ import random
 import pytest
 from composing import Composer, open_composer
 from playwright.async_api import BrowserContext
+from waiting import until
 
 from steelyard.companion.defang import defang
 from steelyard.companion.trust import is_trusted_target, trusting
@@ -67,5 +68,5 @@ async def test_no_word_is_lost_or_moved(inbox: BrowserContext, editor: str) -> N
         await composer.type(f"{word} ", delay=0)
         if number % 15 == 14:
             await composer.page.keyboard.press("Enter")
-    await composer.page.wait_for_timeout(300)
-    assert (await composer.text()).split() == [defang(word, TRUSTED) for word in typed]
+    wanted = [defang(word, TRUSTED) for word in typed]
+    await until(composer.text, lambda text: text.split() == wanted, f"it does not have {wanted}")

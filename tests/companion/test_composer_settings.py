@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from composing import open_composer, worker_of
 from playwright.async_api import BrowserContext
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -34,7 +35,7 @@ async def test_what_the_team_trusts_from_now_on(inbox: BrowserContext) -> None:
     worker = await worker_of(inbox)
     try:
         await worker.evaluate("(team) => chrome.storage.local.set({ team })", TEAM)
-        await composer.page.wait_for_timeout(300)
+        await until(lambda: worker.evaluate(TRUSTS, "team.test"), bool, "the page has not heard of it")
         await composer.type("http://team.test/b ")
         await composer.until("hxxp://team[.]test/a http://team.test/b ")
     finally:
@@ -46,25 +47,32 @@ async def test_what_was_proposed_is_told_and_so_is_why_it_was_not(inbox: Browser
     worker = await worker_of(inbox)
     try:
         await worker.evaluate("(team) => chrome.storage.local.set({ team })", {**TEAM, "server": "http://127.0.0.1:9"})
-        await composer.page.wait_for_timeout(300)
+        await until(lambda: worker.evaluate(TRUSTS, "team.test"), bool, "the page has not heard of it")
         await composer.type("http://evil.com/a ")
         await composer.until("hxxp://evil[.]com/a ")
         await composer.choose("Propose evil.com to the team")
         sentence = "http://127.0.0.1:9 cannot be reached. Check the network or the VPN, then try again."
-        for _ in range(40):
-            if sentence in await composer.hint():
-                break
-            await composer.page.wait_for_timeout(50)
-        assert [*await composer.hint()] == [sentence]
+        await until(composer.hint, lambda said: [*said] == [sentence])
         await worker.evaluate(
             "() => { self.real = fetch; self.fetch = async () => new Response(null, { status: 204 }); }"
         )
         await composer.type("http://evil.org/a ")
         await composer.choose("Propose evil.org to the team")
-        await composer.page.wait_for_timeout(300)
-        assert [*await composer.hint()] == ["Proposed: evil.org. A lead decides in the console."]
+        sentence = "Proposed: evil.org. A lead decides in the console."
+        await until(composer.hint, lambda said: [*said] == [sentence])
     finally:
         await worker.evaluate("self.fetch = self.real ?? fetch; chrome.storage.local.remove('team')")
+
+
+TRUSTS = """async (domain) => {
+  const [{ id }] = await chrome.tabs.query({ url: "https://app.intercom.com/*" });
+  const func = async (domain) => {
+    const { known } = await import(chrome.runtime.getURL("composer/worker.js"));
+    return known.trusted.has(domain);
+  };
+  return (await chrome.scripting.executeScript({ target: { tabId: id }, func, args: [domain] }))[0].result;
+}"""
+"""Whether the part of the companion in the page, where it is asked, trusts a domain."""
 
 
 async def test_nothing_of_the_storage_can_be_read_in_a_page(inbox: BrowserContext) -> None:
@@ -88,8 +96,8 @@ async def test_nothing_of_the_storage_can_be_read_in_a_page(inbox: BrowserContex
 async def test_an_update_under_an_open_page(context: BrowserContext) -> None:
     composer = await open_composer(context, "prosemirror")
     worker = await worker_of(context)
-    await worker.evaluate("void setTimeout(() => chrome.runtime.reload(), 50)")
-    await composer.page.wait_for_timeout(1500)
+    async with context.expect_event("serviceworker"):
+        await worker.evaluate("void setTimeout(() => chrome.runtime.reload(), 50)")
     await composer.type("see http://evil.com/x now ")
     said = await composer.hint()
     assert [text for text in said if "reload this page" in text] != []

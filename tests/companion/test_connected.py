@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from connected import ENGINEER, FORGED, Panel, Room, Watched, panel
 from playwright.async_api import expect
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -51,7 +52,7 @@ async def test_a_diagnosis_takes_one_press_and_is_told_as_it_goes(shown: Panel, 
     page = shown.page
     await page.get_by_role("button", name="Diagnose the site · shop.example").click()
     run = page.get_by_role("article")
-    await expect(run.get_by_text("✓ Done")).to_be_visible(timeout=30_000)
+    await expect(run.get_by_text("✓ Done")).to_be_visible()
     await expect(run.get_by_role("heading", name="What it found")).to_be_visible()
     await expect(run.get_by_text(re.compile("There is none in .*shop.example"))).to_be_visible()
     await expect(
@@ -198,7 +199,7 @@ async def test_a_run_is_followed_though_the_worker_is_stopped(shown: Panel, desk
     await expect(run.get_by_text("Running", exact=True)).to_be_visible()
     await browser.kill()
     seen = len(desk.asked)
-    await expect(run.get_by_text("✓ Done")).to_be_visible(timeout=20_000)
+    await expect(run.get_by_text("✓ Done")).to_be_visible()
     assert set(browser.running.values()) <= {"stopped"}, "nothing woke it"
     assert any(each.startswith(f"GET /runs/{number}.json") for each in desk.asked[seen:])
     assert desk.engine.motto() == "new"
@@ -236,11 +237,12 @@ async def test_twenty_thousand_sites_are_known_at_once(shown: Panel, desk: Room,
     assert count >= 40_000, "with and without www."
     assert seconds < 3
     quick = await shown.send(
-        "async () => { const { siteNames } = await import('/store/team.js'); const from = performance.now();"
-        " for (let n = 0; n < 100; n++) (await siteNames()).has(`site${n}.example`);"
-        " return (performance.now() - from) / 100; }"
+        "async () => { const { siteNames } = await import('/store/team.js'); let least = Infinity;"
+        " for (let times = 0; times < 5; times++) { const from = performance.now();"
+        " for (let n = 0; n < 20; n++) (await siteNames()).has(`site${n}.example`);"
+        " least = Math.min(least, (performance.now() - from) / 20); } return least; }"
     )
-    assert quick < 5, "milliseconds, for a badge at each page"
+    assert quick < 5, "milliseconds, for a badge at each page, whatever else the machine does meanwhile"
     await shown.send("() => import('/store/team.js').then(({ refresh }) => refresh(true))")
     assert desk.answered[-2:] == [("/api/companion/team", 304), ("/sites/names.json", 304)], "nothing is sent twice"
     other = await panel(browser, desk, await browser.open("http://www.site19999.example/"))
@@ -267,17 +269,19 @@ async def test_nothing_is_asked_while_nobody_looks(shown: Panel, desk: Room) -> 
     await page.locator("li", has_text="Wipe the motto").get_by_role("button", name="Show what it would do").click()
     await expect(page.get_by_role("article").get_by_text("Planned", exact=True)).to_be_visible()
     await page.get_by_role("tab", name="Site").click()
-    await asyncio.sleep(0.3)
-    asked = len(desk.asked)
+    asked = -1
+    while asked != len(desk.asked):  # what was on its way arrives
+        asked = len(desk.asked)
+        await asyncio.sleep(1)
     await asyncio.sleep(4)
     assert desk.asked[asked:] == []
     await page.get_by_role("tab", name="Toolbox").click()
     await expect(page.get_by_role("article").get_by_text("Planned", exact=True)).to_be_visible()
-    for _ in range(30):
-        if desk.asked[asked:]:
-            break
-        await asyncio.sleep(0.1)
-    assert any("/runs/" in each for each in desk.asked[asked:]), "the run is followed again"
+
+    async def again() -> bool:
+        return any("/runs/" in each for each in desk.asked[asked:])
+
+    await until(again, bool, "the run is not followed again")
 
 
 @pytest.mark.parametrize("width", [320, 400])
@@ -286,7 +290,7 @@ async def test_everybody_can_use_it(shown: Panel, desk: Room, width: int) -> Non
     await page.set_viewport_size({"width": width, "height": 900})
     await page.locator("summary", has_text="Set the motto").click()
     await page.get_by_role("button", name="Diagnose the site · shop.example").click()
-    await expect(page.get_by_role("article").get_by_text("✓ Done")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_role("article").get_by_text("✓ Done")).to_be_visible()
     await shown.send(AXE.read_text())
     for theme in ("light", "dark"):
         await page.emulate_media(color_scheme=theme)  # pyright: ignore[reportArgumentType]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from connected import SITE, Panel, Room, Watched, now, panel
 from playwright.async_api import expect
+from waiting import until
 
 from steelyard.main.ground import ledger
 from steelyard.people.members import join, person_of_address
@@ -87,11 +87,8 @@ async def test_the_popup_connects_in_two_presses_and_a_newer_link_ends_the_older
         tokens.append(kept)
         await popup.close()
     assert tokens[0] != tokens[1]
-    for _ in range(50):
-        if ("/api/companion/token", 204) in desk.answered:
-            break
-        await asyncio.sleep(0.1)
-    assert await desk.rows("SELECT revoked_at IS NULL FROM api_token ORDER BY token") == [(False,), (True,)]
+    revoked = "SELECT revoked_at IS NULL FROM api_token ORDER BY token"
+    await until(lambda: desk.rows(revoked), lambda rows: rows == [(False,), (True,)])
 
 
 async def test_a_server_that_cannot_be_told_of_the_end_is_named(shown: Panel, desk: Room) -> None:

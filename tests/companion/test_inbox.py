@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from composing import CHROMIUM, COPY, ROOT, launch, told, worker_of
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
+from waiting import until
 from watching import permitted
 
 from steelyard.demo.intercom import Config, Simulator, people, running
@@ -55,10 +56,8 @@ class Inbox:
         kept = {"trusted": ["wordpress.org"], "editors": [editor], "notes": True, **settings}
         worker = await worker_of(self.context)
         await worker.evaluate("(kept) => chrome.storage.sync.set(kept)", kept)
-        for _ in range(100):
-            if await worker.evaluate("chrome.scripting.getRegisteredContentScripts().then((all) => all.length)"):
-                break
-            await asyncio.sleep(0.05)
+        count = "chrome.scripting.getRegisteredContentScripts().then((all) => all.length)"
+        await until(lambda: worker.evaluate(count), bool, "the editor is not registered")
         workspace = self.simulator.workspace
         customer = people.customer(workspace, "Camille Durand", "camille@example.test")
         conversation = people.write_in(workspace, customer, "Help", f"See {EVIL}")
@@ -110,10 +109,7 @@ class Writing:
 
     async def until(self, text: str, *links: str) -> None:
         """Waits until the editor shows this and keeps it."""
-        for _ in range(60):
-            if await self.shown() == (text, list(links)):
-                break
-            await self.page.wait_for_timeout(50)
+        await until(self.shown, lambda shown: shown == (text, list(links)), f"it does not have {text!r}")
         await self.page.wait_for_timeout(150)
         assert await self.shown() == (text, list(links))
 
@@ -243,9 +239,7 @@ async def test_several_paragraphs_arrive_as_they_stood(inbox: Inbox) -> None:
     await writing.type(f"Hello,\n\nsee {EVIL} <b>&amp;\n")
     await writing.page.keyboard.press("Shift+Enter")
     await writing.type("bye")
-    await writing.page.wait_for_timeout(300)
-    text, _ = await writing.shown()
-    assert text.startswith(f"Hello,\n\nsee {SAFE} <b>&amp;\n")
+    await until(writing.shown, lambda shown: shown[0].startswith(f"Hello,\n\nsee {SAFE} <b>&amp;\n"))
     await writing.sent("keys")
 
 

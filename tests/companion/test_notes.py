@@ -9,6 +9,7 @@ import pytest
 from composing import INBOX, open_composer
 from noting import SHOP, Notebook, closed_and_offered, looked_over
 from playwright.async_api import expect
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -29,11 +30,7 @@ async def test_a_note_stays_while_its_tab_goes_elsewhere_and_the_worker_stops(bo
     await book.has(panel, "price is old, after the purge too")
     await page.goto(f"{SHOP}/three")
     await expect(panel.locator("#name")).to_have_text("shop.example")
-    for _ in range(40):
-        if (await book.session())[f"note {tab}"]["address"] == f"{SHOP}/three":
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(await book.session())
+    await until(book.session, lambda kept: kept[f"note {tab}"]["address"] == f"{SHOP}/three")
 
 
 async def test_each_tab_has_its_own(book: Notebook) -> None:
@@ -76,14 +73,15 @@ async def test_a_page_that_ends_before_its_typing_was_folded_loses_nothing(book:
     """What is sent before anything is waited for suffices, also where nobody comes to fold it but the tab's closing."""
     page, tab = await book.tab()
     panel = await book.pad(tab)
-    held = book.run("navigator.locks.request('notes', () => new Promise((go) => setTimeout(go, 1500)))")
-    holding = asyncio.ensure_future(held)
-    await asyncio.sleep(0.1)
+    await book.run(
+        "new Promise((held) => void (window.holding = navigator.locks.request('notes', () => {"
+        " held(); return new Promise((go) => (window.letGo = go)); })))"
+    )
     await panel.keyboard.type("not folded")
     await panel.close()
     assert f"note {tab}" not in await book.session()
     await page.close()
-    await holding
+    await book.run("window.letGo(), window.holding.then(() => 0)")
     other, number = await book.tab("/other")
     await expect((await book.panel(number)).locator(".held blockquote")).to_have_text("not folded")
     await other.close()
@@ -183,14 +181,12 @@ async def test_two_views_of_a_note_see_each_other_and_lose_nothing(book: Noteboo
         one.locator("#note").press_sequentially("abcdefghij", delay=7),
         two.locator("#note").press_sequentially("0123456789", delay=5),
     )
-    texts = ["", ""]
-    for _ in range(60):
-        texts = [await each.locator("#note").input_value() for each in (one, two)]
-        if texts[0] == texts[1] and len(texts[0]) == 26:
-            break
-        await asyncio.sleep(0.05)
-    assert texts[0] == texts[1]
-    assert sorted(texts[0]) == sorted("first abcdefghij0123456789")
+
+    async def texts() -> list[str]:
+        return [await each.locator("#note").input_value() for each in (one, two)]
+
+    both = await until(texts, lambda seen: seen[0] == seen[1] and len(seen[0]) == 26)
+    assert sorted(both[0]) == sorted("first abcdefghij0123456789")
 
 
 async def test_it_goes_into_the_composer_and_is_made_safe_there(book: Notebook) -> None:
@@ -203,8 +199,7 @@ async def test_it_goes_into_the_composer_and_is_made_safe_there(book: Notebook) 
     assert (await composer.text()).rstrip() == "see hxxp://evil[.]com/x and https://example.com/a now"
     await panel.locator("#note").evaluate("(field) => field.setSelectionRange(0, 3)")
     await panel.get_by_role("button", name="Put into the reply").click()
-    await composer.page.wait_for_timeout(300)
-    assert (await composer.text()).rstrip().endswith("nowsee")
+    await until(composer.text, lambda text: text.rstrip().endswith("nowsee"))
 
 
 async def test_from_another_tab_it_goes_to_the_inbox_or_says_that_there_is_none(book: Notebook) -> None:

@@ -11,6 +11,7 @@ import pytest
 from composing import CHROMIUM
 from noting import PHRASE, Notebook, closed_and_offered, looked_over, opened
 from playwright.async_api import async_playwright, expect
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -84,11 +85,7 @@ async def test_a_closed_tab_is_not_kept(book: Notebook) -> None:
     sealed = [name for name in await book.kept() if name.startswith("kept note")]
     assert len(sealed) == 1
     await page.close()
-    for _ in range(40):
-        if not [name for name in await book.kept() if name.startswith("kept note")]:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(await book.kept())
+    await until(book.kept, lambda kept: not [name for name in kept if name.startswith("kept note")])
 
 
 async def test_it_speaks_french(tmp_path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from noting import Notebook, closed_and_offered
 from playwright.async_api import expect
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -59,20 +58,12 @@ async def test_what_a_tab_takes_along_or_leaves_while_there_is_no_room_follows_w
     await book.run(FILL, await book.run(FREE) - 400)
     await one.close()
     told = "(tab) => chrome.action.getTitle({ tabId: tab })"
-    for _ in range(60):
-        if "cannot be kept" in await book.run(told, other):
-            break
-        await asyncio.sleep(0.05)
-    assert "cannot be kept" in await book.run(told, other)
+    await until(lambda: book.run(told, other), lambda title: "cannot be kept" in title)
     assert (await book.session())[f"note {tab}"]["text"] == "found by nobody else" * 50
     await book.run("chrome.storage.session.remove('filled')")
     panel = await book.panel(other)
-    await expect(panel.locator(".held blockquote")).to_contain_text("found by nobody else", timeout=15_000)
-    for _ in range(100):
-        if "cannot be kept" not in await book.run(told, other):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it is said although there is room again")
+    await expect(panel.locator(".held blockquote")).to_contain_text("found by nobody else")
+    await until(lambda: book.run(told, other), lambda title: "cannot be kept" not in title, "it is still said")
 
 
 async def test_an_offer_that_finds_no_room_in_a_tab_says_so_and_stays(book: Notebook) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from choosing import HELP, composer, is_accessible, kept, toast, trust
 from composing import ROOT
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -43,8 +43,8 @@ async def test_it_opens_once_when_installed_with_three_things_to_choose(page: Pa
     await trust(page, "example.com")
     await page.wait_for_selector("#choices > li.is-done >> text=Trust your own domains")
     await page.click("#welcomed")
-    assert await page.is_hidden("#welcome")
-    assert "#" not in page.url
+    await expect(page.locator("#welcome")).to_be_hidden()
+    await expect(page).to_have_url(address)
 
 
 async def test_a_domain_is_trusted_told_and_taken_back(page: Page) -> None:
@@ -62,6 +62,7 @@ async def test_a_domain_is_trusted_told_and_taken_back(page: Page) -> None:
 
 async def test_a_domain_that_cannot_be_trusted_is_refused_with_the_reason_and_stays_typed(page: Page) -> None:
     await trust(page, "good.example com evil@x.example")
+    await expect(page.locator("#domain-wrong")).not_to_be_empty()
     said = await page.inner_text("#domain-wrong")
     assert "Anybody can have a name under “com”" in said
     assert "“evil@x.example” is no domain" in said

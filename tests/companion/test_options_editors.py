@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from choosing import HELP, REGISTERED, composer, copied, kept, start, toast
 from composing import CHROMIUM, ROOT, welcome
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from waiting import until as eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -95,11 +97,7 @@ async def test_an_editor_is_begun_where_it_is_allowed_and_ended_when_that_is_tak
 
 async def until(page: Page, matches: list[str]) -> None:
     """Waits for the worker to have told the browser where to begin."""
-    for _ in range(100):
-        if await page.evaluate(REGISTERED) == matches:
-            return
-        await page.wait_for_timeout(30)
-    assert await page.evaluate(REGISTERED) == matches
+    await eventually(lambda: page.evaluate(REGISTERED), lambda told: told == matches)
 
 
 async def stop_workers(page: Page) -> None:
@@ -119,20 +117,16 @@ async def writes_safely(context: BrowserContext) -> None:
     await site.goto(f"{HELP}/inbox")
     await site.click("textarea")
     await site.keyboard.type("see http://evil.com/x now ", delay=5)
-    for _ in range(60):
-        if (await site.input_value("textarea")).startswith("see hxxp://evil[.]com/x now"):
-            break
-        await site.wait_for_timeout(50)
-    assert (await site.input_value("textarea")).startswith("see hxxp://evil[.]com/x now")
+    await expect(site.locator("textarea")).to_have_value(re.compile(r"^see hxxp://evil\[\.\]com/x now"))
     await site.close()
 
 
 async def test_an_editor_that_cannot_be_is_refused_at_its_field(page: Page) -> None:
     await fill_editor(page, origin="https://help.example", editor_field="div:has(")
-    assert "“div:has(” is no selector" in await page.inner_text("#editor-wrong")
+    await expect(page.locator("#editor-wrong")).to_contain_text("“div:has(” is no selector")
     assert await page.get_attribute("#editor-field", "aria-invalid") == "true"
     await fill_editor(page, origin="javascript:alert(1)", editor_field="")
-    assert "is no address of a site" in await page.inner_text("#editor-wrong")
+    await expect(page.locator("#editor-wrong")).to_contain_text("is no address of a site")
     assert await page.get_attribute("#editor-field", "aria-invalid") is None
     assert await kept(page) == {}
 
@@ -142,8 +136,8 @@ async def test_without_the_permission_an_editor_is_kept_but_not_watched(page: Pa
     await fill_editor(page, origin="https://other.example")
     assert "press “Allow” in its row" in await toast(page)
     row = page.locator("#places li", has_text="other.example")
-    assert "Not allowed yet" in await row.inner_text()
-    assert await row.locator("text=Allow other.example").count() == 1
+    await expect(row).to_contain_text("Not allowed yet")
+    await expect(row.locator("text=Allow other.example")).to_have_count(1)
     assert await page.evaluate(REGISTERED) == []
 
 
@@ -204,11 +198,9 @@ async def test_a_removed_editor_gives_its_permission_back_unless_something_else_
             await page.click(f"#places >> role=button[name='Remove {origin}']")
             await page.wait_for_selector("#undo:focus")
             await settled(page, origin.removesuffix(":8443"), stays)
-            for _ in range(100):
-                if f"{origin}/*" not in await page.evaluate(REGISTERED):
-                    break
-                await page.wait_for_timeout(30)
-            assert f"{origin}/*" not in await page.evaluate(REGISTERED)
+            await eventually(
+                lambda: page.evaluate(REGISTERED), lambda told, gone=f"{origin}/*": gone not in told, "it is told"
+            )
         assert await page.evaluate("window.asked") is None
         await page.click("#undo")
         await page.wait_for_selector("#places li")
@@ -225,8 +217,6 @@ async def test_a_removed_editor_gives_its_permission_back_unless_something_else_
 
 async def settled(page: Page, origin: str, stays: bool) -> None:
     """What was removed is told first, and its permission is given back then."""
-    for _ in range(10 if stays else 100):
-        if await page.evaluate(ALLOWED, origin) is False:
-            break
-        await page.wait_for_timeout(30)
-    assert await page.evaluate(ALLOWED, origin) is stays, origin
+    if stays:
+        await page.wait_for_timeout(300)
+    await eventually(lambda: page.evaluate(ALLOWED, origin), lambda allowed: allowed is stays, origin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,6 +31,16 @@ POLICY = {
     ),
     "editors": json.dumps([{"origin": "https://desk.corp.example", "editor": ".reply"}]),
 }
+
+
+BEFORE = """async () => {
+  const begun = performance.now();
+  const since = () => performance.now() - begun;
+  const told = chrome.storage.managed.get().then(since);
+  const said = await chrome.runtime.sendMessage({ do: "composer" });
+  return [said, since(), await told];
+}"""
+"""What the worker says, after how many milliseconds, and after how many the browser itself tells the policy."""
 
 
 def named_by(key: bytes) -> str:
@@ -68,7 +77,7 @@ async def test_what_the_company_manages_counts_is_shown_as_such_and_cannot_be_ch
     async with async_playwright() as playwright:
         context = await start(playwright, managed, tmp_path / "profile")
         page = await welcome(context)
-        await page.wait_for_selector("#domains >> text=corp.example", timeout=20_000)
+        await page.wait_for_selector("#domains >> text=corp.example")
         assert await page.is_disabled("#notes-too input")
         assert "Your company" in await page.inner_text("#notes-too")
         assert await page.locator("#domains li button").count() == 0
@@ -94,10 +103,9 @@ async def test_what_the_company_manages_counts_is_shown_as_such_and_cannot_be_ch
         page = await context.new_page()
         key = json.loads((managed / "manifest.json").read_text())["key"]
         await page.goto(f"chrome-extension://{named_by(b64decode(key))}/ui/options.html")
-        begun = time.monotonic()
-        said = await composer(page)
+        said, answered, told = await page.evaluate(BEFORE)
         assert (said["trusted"], said["notes"]) == (["corp.example"], False)
-        assert time.monotonic() - begun < 1, "the browser tells the policy only seconds after its start"
+        assert told < 1000 or answered < told, "the browser tells the policy only seconds after its start"
         await page.wait_for_selector("#domains >> text=Votre entreprise")
         await is_accessible(page, "light", 320)
         await is_accessible(page, "dark", 1280)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from time import monotonic
 from typing import Any
 
 import pytest
 from origin import Origin
+from waiting import until
 from watching import Tab, Watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -27,12 +29,14 @@ def headers(page: dict[str, Any], wanted: str) -> list[str]:
 
 async def test_a_page_has_what_its_response_had(everywhere: Watched, origin: Origin) -> None:
     url = origin.at("/plain", "shop.example", header=["Set-Cookie: a=1", "Set-Cookie: b=2; HttpOnly"])
+    begun = monotonic()
     page = await (await everywhere.open(url)).at(url)
+    took = (monotonic() - begun) * 1000
     [hop] = page["hops"]
     assert (page["seen"], hop["status"], hop["ip"], hop["from"]) == (True, 200, "127.0.0.1", "network")
     assert of(page) == ["/plain"]
     assert headers(page, "set-cookie") == ["a=1", "b=2; HttpOnly"]
-    assert 0 < hop["ms"] <= page["ms"] < 5000
+    assert 0 < hop["ms"] <= page["ms"] <= took
 
 
 async def test_each_redirect_has_its_own_status_and_headers(everywhere: Watched, origin: Origin) -> None:
@@ -177,11 +181,11 @@ PRERENDER = """(url) => {
 
 async def asked(origin: Origin, url: str) -> None:
     """Waits until the origin was asked for it."""
-    for _ in range(250):
-        if url.partition(f":{origin.port}")[2] in origin.asked:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{url} is not among {origin.asked}")
+
+    async def paths() -> list[str]:
+        return origin.asked
+
+    await until(paths, lambda asked: url.partition(f":{origin.port}")[2] in asked, f"{url} is not asked for")
 
 
 @pytest.mark.parametrize("how", ["status", "header"])
@@ -300,8 +304,8 @@ async def test_a_worker_stopped_between_any_two_events_loses_none(everywhere: Wa
     await tab.at(origin.at("/k-before", "shop.example"))
     await everywhere.kill()
     await tab.go(start)
-    for path, gate in [("/k-start", "k1"), ("/k-end", "k2"), ("/k-end", "k3")]:
-        await everywhere.until(everywhere.kept, lambda kept, path=path: path in str(kept[f"tab {tab.number}"]))
+    for hops, gate in [(1, "k1"), (2, "k2"), (0, "k3")]:
+        await everywhere.until(everywhere.kept, lambda kept, hops=hops: is_at(kept[f"tab {tab.number}"], hops, end))
         await asyncio.sleep(0.1)
         await everywhere.kill()
         origin.let(gate)
@@ -313,6 +317,13 @@ async def test_a_worker_stopped_between_any_two_events_loses_none(everywhere: Wa
     await tab.says("?")
     await tab.run("() => void (history.replaceState({}, '', '/k-moved'))")
     assert of(await tab.at(origin.at("/k-moved", "shop.example"))) == ["/k-start", "/k-end"]
+
+
+def is_at(kept: dict[str, Any], hops: int, end: str) -> bool:
+    """Whether that many hops are asked for and the last is not answered; 0: the page that they lead to is shown."""
+    if not hops:
+        return kept["page"]["url"] == end
+    return any(len(each["hops"]) == hops and not each["hops"][-1]["status"] for each in kept["pending"])
 
 
 async def test_a_worker_stopped_at_random_never_shows_a_page_as_another(everywhere: Watched, origin: Origin) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from composing import CHROMIUM, ROOT
+from waiting import PATIENCE, until
 
 FLAGS = [
     "--headless=new",
@@ -66,7 +67,7 @@ class Pipe:
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
         call = {"id": number, "method": method, "params": parameters, **({"sessionId": session} if session else {})}
         os.write(self._writer, json.dumps(call).encode() + b"\0")
-        answer = await asyncio.wait_for(answered, 20)
+        answer = await asyncio.wait_for(answered, PATIENCE)
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -101,12 +102,7 @@ class Watched:
 
     async def until(self, read: Callable[[], Awaitable[Any]], holds: Callable[[Any], object]) -> Any:
         """What is read, once that holds of it."""
-        found = None
-        for _ in range(200):
-            if holds(found := await read()):
-                return found
-            await asyncio.sleep(0.025)
-        raise AssertionError(f"not so after five seconds: {found!r}")
+        return await until(read, holds)
 
     async def open(self, url: str = "about:blank") -> Tab:
         """A new tab, in front."""
@@ -124,11 +120,11 @@ class Watched:
         if "running" not in self._states(0)[-1:]:
             return
         await self.pipe.send("ServiceWorker.stopAllWorkers", self.probe)
-        for _ in range(200):
-            if "stopped" in self._states(before):
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"it runs: {self._states(0)}")
+
+        async def states() -> list[str]:
+            return self._states(before)
+
+        await until(states, lambda told: "stopped" in told, "it runs")
 
     def _states(self, since: int) -> list[str]:
         """What was told of the worker, in order."""
@@ -199,7 +195,7 @@ async def watched(extension: Path, profile: Path, language: str = "en") -> Async
         yield await started(pipe, extension)
         with suppress(RuntimeError, TimeoutError):
             await pipe.send("Browser.close")
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE)
     finally:
         if process.returncode is None:
             process.kill()
@@ -225,11 +221,11 @@ def named(extension: Path) -> str:
 async def started(pipe: Pipe, extension: Path) -> Watched:
     """The browser once the worker has done what it does first."""
     name = named(extension)
-    for _ in range(100):
-        targets = (await pipe.send("Target.getTargets"))["targetInfos"]
-        if any(each["type"] == "service_worker" and name in each["url"] for each in targets):
-            break
-        await asyncio.sleep(0.05)
+    await until(
+        lambda: pipe.send("Target.getTargets"),
+        lambda told: any(each["type"] == "service_worker" and name in each["url"] for each in told["targetInfos"]),
+        "no worker",
+    )
     target = (await pipe.send("Target.createTarget", url=f"chrome-extension://{name}/probe.html"))["targetId"]
     session = (await pipe.send("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
     await pipe.send("ServiceWorker.enable", session)

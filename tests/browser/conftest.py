@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 from served_console import Console, Served
 
 from desk_seed import busy_desk
@@ -15,6 +15,7 @@ from steelyard.kit.ids import WorkspaceId
 from steelyard.store.database import Database
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # a machine may be slow: no such wait says how fast anything is
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class Office:
         return (english if self.language == "en" else french).replace(" :", "\u202f:").replace(" ;", "\u202f;")
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Until Intercom shows it."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - the simulator offers nothing to wait for
@@ -173,7 +173,7 @@ async def test_an_engineers_day(office: Office) -> None:
     await button.click()
     await expect(page.locator(".toast")).to_contain_text("Intercom")
     await until(lambda: me.away)
-    await expect(page.locator(f"#away [data-engineer='{me.id}']")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#away [data-engineer='{me.id}']")).to_be_visible()
     await expect(page.locator("#turn button[name=away][value=no]")).to_be_visible()
     await office.check(page)
     before = len(office.carried(me.id))
@@ -183,7 +183,7 @@ async def test_an_engineers_day(office: Office) -> None:
     assert len(office.carried(me.id)) == before
     await page.locator("#turn button[name=away][value=no]").click()
     await until(lambda: not me.away)
-    await expect(page.locator(f"#available [data-engineer='{me.id}']")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#available [data-engineer='{me.id}']")).to_be_visible()
 
     # The others' pages are open to read; nothing on them is offered that may not be done
     for path in ("/conversations", f"/engineers/{me.id}", "/decisions", "/account"):
@@ -225,12 +225,12 @@ async def test_a_leads_day(office: Office) -> None:
     await expect(page.locator(".tray .toast")).to_contain_text(taker.name)
     await until(lambda: moved.admin == taker.id)
     await page.mouse.move(5, 5)
-    await expect(page.locator(f"#engineer-{taker.id} .block[data-id='{moved.id}']")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#engineer-{taker.id} .block[data-id='{moved.id}']")).to_be_visible()
     await office.check(page)
     await page.keyboard.press("z")
     await page.wait_for_url("**/desk?done=moved.*")
     await until(lambda: moved.admin == giver.id)
-    await expect(page.locator(f"#engineer-{giver.id} .block[data-id='{moved.id}']")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#engineer-{giver.id} .block[data-id='{moved.id}']")).to_be_visible()
 
     # By keyboard alone; Escape leaves it, Enter moves it
     chooser, status = page.locator("dialog.chooser"), page.locator("move-desk [role=status]")
@@ -265,12 +265,12 @@ async def test_a_leads_day(office: Office) -> None:
     await row.hover()
     await row.locator(".rest").click()
     await page.wait_for_url("**/desk?done=resting.*")
-    await expect(page.locator(f"#resting #engineer-{taker.id}")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#resting #engineer-{taker.id}")).to_be_visible()
     await office.check(page)
     await page.locator(f"#resting #engineer-{taker.id}").hover()
     await page.locator(f"#resting #engineer-{taker.id} .rest").click()
     await page.wait_for_url("**/desk?done=rotating.*")
-    await expect(page.locator(f"#available #engineer-{taker.id}")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#available #engineer-{taker.id}")).to_be_visible()
 
     # Paused: the queue grows, and nothing can be moved; then it goes on
     await office.open(page, "/switch")
@@ -279,7 +279,7 @@ async def test_a_leads_day(office: Office) -> None:
     await office.check(page)
     waiting = stage.write()
     await office.open(page, "/desk")
-    await expect(page.locator(f"#waiting-{waiting.id}")).to_be_visible(timeout=10_000)
+    await expect(page.locator(f"#waiting-{waiting.id}")).to_be_visible()
     await office.open(page, f"/conversations/{waiting.id}")
     await page.locator(f".candidates input[value='{taker.id}']").check()
     await page.locator(".give button").click()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 from served_console import ROOT, Console
 
 from desk_seed import NOW
@@ -111,7 +111,7 @@ async def test_a_leads_morning_with_the_settings_by_keyboard(browser: Browser, c
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Keep messages 7 days: 10 go in an hour").press("Enter")
     await page.get_by_role("button", name="Keep as long as before").press("Enter")
-    assert await page.get_by_label("Days that messages are kept").input_value() == "90"
+    await expect(page.get_by_label("Days that messages are kept")).to_have_value("90")
     if SHOTS:
         await page.get_by_label("Days that messages are kept").fill("7")
         await page.keyboard.press("Enter")
@@ -130,7 +130,7 @@ async def test_a_leads_morning_with_the_settings_by_keyboard(browser: Browser, c
     await page.get_by_text("a test is on its way", exact=True).wait_for()
     async with console.desk.database.transaction(console.desk.workspace) as conn:
         await conn.execute("UPDATE notification SET tested_at = NULL, told_at = %s WHERE name = 'On call'", (NOW,))
-    await page.get_by_text("took it").wait_for(timeout=6000)
+    await page.get_by_text("took it").wait_for()
     await page.get_by_role("button", name="Remove On call").press("Enter")
     await page.get_by_text("On call is told nothing any more").wait_for()
     await page.keyboard.press("z")
@@ -145,8 +145,8 @@ async def test_a_running_reading_goes_on_without_reloading(browser: Browser, con
     await page.get_by_text("300 of 1,284 conversations").wait_for()
     async with console.desk.database.transaction(console.desk.workspace) as conn:
         await conn.execute("UPDATE reading SET done = 900 WHERE ended_at IS NULL")
-    await page.get_by_text("900 of 1,284 conversations").wait_for(timeout=6000)
+    await page.get_by_text("900 of 1,284 conversations").wait_for()
     async with console.desk.database.transaction(console.desk.workspace) as conn:
         await conn.execute("UPDATE reading SET ended_at = %s, listed = 1284 WHERE ended_at IS NULL", (NOW,))
-    await page.get_by_role("button", name="Read everything from Intercom now").wait_for(timeout=6000)
+    await page.get_by_role("button", name="Read everything from Intercom now").wait_for()
     await page.close()

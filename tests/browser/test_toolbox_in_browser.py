@@ -124,8 +124,8 @@ async def test_a_check_is_pressed_on_a_phone_and_what_it_found_comes_by_itself(s
     missing = Finding("docroot", "missing", Said(N_("There is nothing at %(path)s."), {"path": "/srv/shop"}), None, "")
     async with shop.database.transaction(shop.console.desk.workspace) as conn:
         await write_checked(conn, shop.site, stored([missing]), NOW)
-    await expect(phone.get_by_text("There is nothing at /srv/shop.")).to_be_visible(timeout=10_000)
-    await expect(phone.locator("#state").get_by_text("Something is missing")).to_be_visible(timeout=10_000)
+    await expect(phone.get_by_text("There is nothing at /srv/shop.")).to_be_visible()
+    await expect(phone.locator("#state").get_by_text("Something is missing")).to_be_visible()
     await expect(phone.get_by_role("button", name="Check shop.example now")).to_be_visible()
 
 

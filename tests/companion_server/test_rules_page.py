@@ -213,8 +213,8 @@ def test_what_tools_print_is_read() -> None:
 
 
 def test_what_is_pasted_takes_no_longer_than_it_is_long() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()  # what else the machine does meanwhile does not count
     assert pages_in("$ curl" + " " * 50_000 + "x") == []
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
     (page,) = pages_in("$ curl -sI -H 'a: b'  https://shop.example/x\nserver: nginx")
     assert page.url == "https://shop.example/x"

@@ -93,7 +93,7 @@ export class Watch {
   edited(plainly) {
     this.last = [];
     if (this.left.size + this.sent.size && this.isEmpty()) for (const each of [this.left, this.sent]) each.clear(); // what comes next is another message
-    this.back = performance.now() - this.undone < UNDOING;
+    this.back ||= performance.now() - this.undone < UNDOING;
     const ends = END.test(this.sign);
     if (!plainly || !this.sign || (ends && this.marked)) this.soon();
     else this.soon(REST);

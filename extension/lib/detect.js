@@ -40,12 +40,14 @@ const BRACKET = /[()]/g;
 const PAIR = /\([^()]*\)/y;
 const INNER = new RegExp(`[^${DOTS}:[][${DOTS}][^${DOTS}:\\]]|\\[[0-9a-f.]*:[0-9a-f.]*:`, "i");
 const HOST = new RegExp(`[A-Za-z0-9_\\-${DOTS}\\u0080-\\uffff]`);
-const NO_HOST = new RegExp(`[^A-Za-z0-9_\\-${DOTS}\\u0080-\\uffff]|[${SEPARATORS}]`, "g");
-/** The part of a name that is read by programs that know ASCII only, and where some end it. */
-const PIECE = new RegExp(`[a-z0-9_-]+(?:[${DOTS}][a-z0-9_-]+)+`, "gi");
+const NO_HOST = new RegExp(`[^A-Za-z0-9_\\-${DOTS}\\u0080-\\uffff]|[${SEPARATORS}]|[${DOTS}](?=[${DOTS}])`, "g");
+/** The part of a name that is read by programs that know ASCII only, or only ASCII after a dot, and where some end it. */
+const PIECE = new RegExp(`(?<![\\w-])[\\w-]*[\\w\\u0080-\\u{10ffff}-](?:[${DOTS}][\\w-]+)+`, "gu");
 const LINE = new RegExp(`[a-z0-9](?=[-_${DOTS.slice(1)}]|\\.[-_])`, "gi");
 /** Of a name of a host. */
 const LONGEST = 253;
+/** Of what may be left of one without what is invisible; to look at more each time would take too long. */
+const MOST = 1000;
 const PORT = new RegExp(`:\\d{1,5}(?![\\w${DOTS}-])`, "y");
 /** Before an address: some programs see none there, but may see one in its path. */
 const JOINED = new RegExp(`[\\w/]|[^\\u0000-\\u007f${SEPARATORS}]`);
@@ -263,6 +265,7 @@ export class Reader {
    */
   name(start, close, end, to) {
     const { text } = this;
+    if (close - start > MOST) return undefined;
     if (end < to && text[end] === "@" && this.isMail(end)) return undefined;
     const path = end < to && text[end - 1] !== "_" && this.isPath(end);
     const rest = path ? end : close === end ? Math.min(to, at(PORT, text, end)) : close;

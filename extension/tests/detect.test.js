@@ -95,7 +95,7 @@ test("hosts that are one sign away from a trusted one are not trusted", () => {
 });
 
 test("hostile texts take no longer than their length", () => {
-  const units = [".", "@", "[", "(", "http://", "http:", "http:x", "ab://c/", "http://a/", "a.com,", "t.co,", "https://t.co/(", "www.", "a@a.co-x", "$x.name-x.name", "a.sh-", "é.é ", "\u200b.", "[:", "hxxp:", "www.t.co,", "http://\"x", "//[a", "a.co@a-"];
+  const units = [".", "@", "[", "(", "http://", "http:", "http:x", "ab://c/", "http://a/", "a.com,", "t.co,", "https://t.co/(", "www.", "a@a.co-x", "$x.name-x.name", "a.sh-", "é.é ", "\u200b.", "[:", "hxxp:", "www.t.co,", "http://\"x", "//[a", "a.co@a-", "ab.co\u2713"];
   const domains = trusting(["t.co"]);
   for (const unit of units) {
     for (const end of ["", ")".repeat(50_000), "/http://evil.com"]) {

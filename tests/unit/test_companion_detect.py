@@ -109,6 +109,7 @@ def test_what_is_found_is_in_order_and_within_the_text(text: str) -> None:
         'http://"x',
         "//[a",
         "a.co@a-",
+        "ab.co\u2713",
     ],
 )
 @pytest.mark.parametrize("end", ["", ")" * 20_000, "/http://evil.com"])

@@ -39,12 +39,14 @@ _BRACKET = re.compile(r"[()]")
 _PAIR = re.compile(r"\([^()]*\)")
 _INNER = re.compile(rf"[^{DOTS}:\[][{DOTS}][^{DOTS}:\]]|\[[0-9a-f.]*:[0-9a-f.]*:", re.I | re.A)
 _HOST = re.compile(f"[A-Za-z0-9_{DOTS}\u0080-\U0010ffff-]")
-_NO_HOST = re.compile(f"[^A-Za-z0-9_{DOTS}\u0080-\U0010ffff-]|[{SEPARATORS}]")
-_PIECE = re.compile(f"[a-z0-9_-]+(?:[{DOTS}][a-z0-9_-]+)+", re.I | re.A)
-"""The part of a name that is read by programs that know ASCII only, and where some end it."""
+_NO_HOST = re.compile(f"[^A-Za-z0-9_{DOTS}\u0080-\U0010ffff-]|[{SEPARATORS}]|[{DOTS}](?=[{DOTS}])")
+_PIECE = re.compile(rf"(?<![\w-])[\w-]*[\w\u0080-\U0010ffff-](?:[{DOTS}][\w-]+)+", re.A)
+"""The part of a name that programs read which know ASCII only, or only ASCII after a dot, and where some end it."""
 _LINE = re.compile(rf"[a-z0-9](?=[-_{DOTS[1:]}]|\.[-_])", re.I | re.A)
 _LONGEST = 253
 """Of a name of a host."""
+_MOST = 1000
+"""Of what may be left of one without what is invisible; to look at more each time would take too long."""
 _PORT = re.compile(rf":[0-9]{{1,5}}(?![\w{DOTS}-])", re.A)
 _JOINED = re.compile(rf"[\w/]|[^\u0000-\u007f{SEPARATORS}]", re.A)
 """Before an address: some programs see none there, but may see one in its path."""
@@ -208,10 +210,11 @@ class Reader:
         begun = self._name(start, close, end, to)
         if begun is not None:
             return begun
-        for piece in _PIECE.finditer(self.text, start, close):
+        for piece in _PIECE.finditer(self.text[start:close]):
+            at = start + piece.start()
             for length in _lengths(piece[0]):
-                until = piece.start() + length
-                part = self._name(piece.start(), until, end if until == close else until, to)
+                until = at + length
+                part = self._name(at, until, end if until == close else until, to)
                 if part is not None:
                     return part
         return None
@@ -219,7 +222,7 @@ class Reader:
     def _name(self, start: int, close: int, end: int, to: int) -> Begun | None:
         """What is bare between two places, where the whole of it is a host. `end`: with the dots after it."""
         text = self.text
-        if end < to and text[end] == "@" and self._is_mail(end):
+        if close - start > _MOST or (end < to and text[end] == "@" and self._is_mail(end)):
             return None
         path = end < to and text[end - 1] != "_" and self._is_path(end)
         rest = end if path else min(to, _at(_PORT, text, end)) if close == end else close

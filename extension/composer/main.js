@@ -64,6 +64,7 @@ const say = chrome.i18n.getMessage;
 /** Words can no longer be asked for when this is to be said. */
 const RELOAD = say("composer_reload");
 let retired = false;
+let visiting = false;
 /** @type {WeakMap<Element, Watch>} */
 const watches = new WeakMap();
 /** @type {Watch | undefined} */
@@ -76,7 +77,7 @@ const press = new Press();
 /** @type {Record<string, (event: any) => void>} */
 const HEARING = {
   focusin: (event) => entered(editorOf(event, known.kind)),
-  focusout: (event) => leave(editorOf(event, known.kind)),
+  focusout: left,
   paste: (event) => carried(event, event.clipboardData, editorOf(event, known.kind)),
   dragstart: (event) => (dragging = editorOf(event, known.kind)),
   dragend: () => (dragging = undefined),
@@ -266,6 +267,31 @@ function pressed(event) {
   if (senders.length) return press.hear(event, () => maySend(senders));
   press.stopped = false;
   if (event.type === "pointerdown" && current && !event.composedPath().includes(current.root)) current.check(true);
+}
+
+/** @param {Event} event */
+function left(event) {
+  leave(editorOf(event, known.kind));
+  if (current && !visiting) setTimeout(finish, 0, current);
+}
+
+/**
+ * From a frame the focus may go to a button around it that sends: what was typed last is finished before it is pressed. An editor
+ * is written in with the focus in it, so that comes for a moment. To another window it takes no word's end.
+ * @param {Watch} watch
+ */
+function finish(watch) {
+  try {
+    const beside = !document.hasFocus() && parent.document.hasFocus() && parent.document.activeElement;
+    if (!beside || !minds(watch.root) || !isSafeToWrite(watch.root)) return;
+    visiting = true;
+    checked(watch);
+    /** @type {HTMLElement} */ (beside).focus({ preventScroll: true });
+  } catch {
+    // the page around is of another origin
+  } finally {
+    visiting = false;
+  }
 }
 
 /** @param {Event} event */

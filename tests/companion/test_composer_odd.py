@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from composing import INBOX, Composer, open_composer, told
+from composing import FIELDS, INBOX, Composer, configure, open_composer, told
 from playwright.async_api import BrowserContext, Route
 from waiting import until
 
@@ -183,6 +183,37 @@ async def test_several_editors_keep_apart(inbox: BrowserContext, editor: str) ->
 
 
 BOTH = {"origin": "https://app.intercom.com", "editor": "#editor, #other", "note": "", "send": "button"}
+
+
+@pytest.mark.parametrize("editor", ["prosemirror", "plain", "textarea"])
+async def test_a_button_beside_the_frame_of_the_editor_finishes_its_word(inbox: BrowserContext, editor: str) -> None:
+    await configure(inbox, trusted=["example.com"], editors=[FIELDS])
+    page = await inbox.new_page()
+    await page.goto(f"{INBOX}/framed?src={INBOX}%3Feditor={editor}")
+    frame = page.frame("frame0")
+    assert frame is not None
+    await frame.wait_for_selector("[data-ready]", state="attached")
+    composer = Composer(page, frame)
+    await page.evaluate(BESIDE)
+    await composer.editor.click()
+    await told(inbox, {"do": "nothing"})
+    await composer.type("see http://evil.com/x")
+    await page.click("#beside", delay=100)
+    assert await page.evaluate("window.sent") == ["see hxxp://evil[.]com/x"]
+    assert await page.evaluate("document.activeElement.id") == "beside"
+
+
+BESIDE = """() => {
+  const button = document.createElement("button");
+  button.id = "beside";
+  button.textContent = "Send";
+  window.sent = [];
+  button.addEventListener("click", () => {
+    const editor = window.frames[0].document.getElementById("editor");
+    window.sent.push((editor.value ?? editor.innerText).replaceAll("\\u00a0", " "));
+  });
+  document.body.prepend(button);
+}"""
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -58,7 +58,7 @@ async def test_what_was_proposed_is_told_and_so_is_why_it_was_not(inbox: Browser
         )
         await composer.type("http://evil.org/a ")
         await composer.choose("Propose evil.org to the team")
-        sentence = "Proposed: evil.org. A lead decides in the console."
+        sentence = "Proposed: evil.org"
         await until(composer.hint, lambda said: [*said] == [sentence])
     finally:
         await worker.evaluate("self.fetch = self.real ?? fetch; chrome.storage.local.remove('team')")

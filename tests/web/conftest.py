@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from desk_seed import NOW, Desk, busy_desk, connected
+from desk_seed import Desk, busy_desk, connected
 from seeded import Seeded, seed
 from signing_in import Clock, Enter, MakeClient, browsers
 from steelyard.main.ground import ledger
@@ -46,15 +46,15 @@ def desk(database: Database, seeded: Seeded[Desk]) -> Desk:
 
 
 @pytest.fixture
-async def enter(desk: Desk, database: Database, make_client: MakeClient) -> Enter:
+async def enter(desk: Desk, database: Database, make_client: MakeClient, clock: Clock) -> Enter:
     """A browser in which somebody of that role has signed in; `engineer`: whom they are in Intercom."""
 
     async def made(role: Role, engineer: int | None = None) -> httpx.AsyncClient:
         async with database.transaction(desk.workspace) as conn:
             person = await person_of_address(conn, f"{role}@example.com", role.title())
-            await join(conn, ledger(), desk.workspace, person, (role,), NOW)
+            await join(conn, ledger(), desk.workspace, person, (role,), clock.now)
             await conn.execute("UPDATE membership SET engineer = %s WHERE person = %s", [engineer, person])
-        cookie = await open_session(database, person, "Firefox, Linux", NOW)
+        cookie = await open_session(database, person, "Firefox, Linux", clock.now)
         return make_client("10.1.2.3", cookies={COOKIE: cookie})
 
     return made

@@ -210,8 +210,8 @@ async def test_somebody_off_rotation_says_so(desk: Desk, enter: Enter) -> None:
 async def test_an_engineer_goes_away_and_it_is_under_way(
     desk: Desk, database: Database, enter: Enter, clock: Any
 ) -> None:
-    engineer = await enter(Role.ENGINEER, 101)
     clock.now = datetime.now(UTC)
+    engineer = await enter(Role.ENGINEER, 101)
     page = await engineer.get("/engineers/101")
     assert "Go away" in page.text
     assert "It sets you away in Intercom too." in page.text

@@ -169,8 +169,10 @@ async function exchange(link) {
 /** Forgets the connection and all that the server said. Where the server cannot be told, that is kept to be said. */
 export async function disconnect() {
   const known = await team();
+  await keepConnecting(""); // first: a link may be typed while the server is told
   await navigator.locks.request(TEAM, () => chrome.storage.local.remove([TEAM, NAMES]));
-  if (known) await keepConnecting("", { problem: await end(known) });
+  const problem = known && (await end(known));
+  if (problem) await keepConnecting("", { problem });
 }
 
 /**

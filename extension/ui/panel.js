@@ -27,6 +27,7 @@ const tabs = NAMES.map((name) => byId(`tab-${name}`));
 /** The toolbox is one for all tabs: a run that it shows goes on being shown. */
 const toolbox = el("div", { class: "stack part toolbox" });
 let drawnToolbox = Promise.resolve();
+let endToolbox = () => {};
 /** Which drawing is the latest one. */
 let latest = 0;
 /** @type {Tab | undefined} */
@@ -83,7 +84,7 @@ async function draw() {
   panel.replaceChildren(...(about ? [offers] : [nothing]), part);
   if (typeof drawn !== "function") return part.replaceChildren(el("p", { class: "notice bad" }, say("panel_failed", [visible(String(drawn))])));
   const ends = about ? [drawOffers(offers, about, chosen === "notes")] : [];
-  if (chosen === "toolbox") drawToolbox(about, drawn);
+  if (chosen === "toolbox") drawToolbox(about);
   else if (about) ends.push(drawn(part, about));
   end = () => ends.forEach((each) => typeof each === "function" && each());
 }
@@ -118,15 +119,21 @@ async function updated(is) {
   if (toolbox.isConnected && tab?.id === is.id) drawToolbox({ ...is, url: await addressOf(is) });
 }
 
-/** It shows nothing while what it shows may be of another tab. @param {Tab | undefined} about @param {Draw} [draws] */
-function drawToolbox(about, draws) {
+/**
+ * Drawn once for a page: what was typed in it stays. It shows nothing while what it shows may be of another tab.
+ * @param {Tab | undefined} about
+ */
+function drawToolbox(about) {
   const address = `${about?.id} ${about?.url}`;
-  if (toolbox.dataset.about !== address) toolbox.classList.add("waits");
+  if (toolbox.dataset.about === address) return;
+  toolbox.classList.add("waits");
   toolbox.dataset.about = address;
   drawnToolbox = drawnToolbox.then(async () => {
-    const act = draws ?? (await PARTS.toolbox());
-    if (toolbox.dataset.about === address) await act(toolbox, /** @type {Tab} */ (about));
-    if (toolbox.dataset.about === address) toolbox.classList.remove("waits");
+    const act = await PARTS.toolbox();
+    if (toolbox.dataset.about !== address) return;
+    endToolbox();
+    endToolbox = /** @type {() => void} */ (act(toolbox, /** @type {Tab} */ (about)));
+    toolbox.classList.remove("waits");
   });
 }
 

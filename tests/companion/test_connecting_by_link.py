@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from connected import SITE, Panel, Room, Watched, now, panel
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 from waiting import until
 
 from steelyard.main.ground import ledger
@@ -113,3 +114,37 @@ async def test_the_console_makes_the_link_that_connects(browser: Watched, desk: 
     await console.goto(f"{desk.url}/companion/connect")
     await expect(console.get_by_text("There is no link in this page’s address.")).to_be_visible()
     await expect(console.get_by_text("Its badge shows a +")).to_be_hidden()
+
+
+async def test_a_link_that_is_being_typed_stays_while_the_tab_changes(browser: Watched, desk: Room) -> None:
+    tab = await browser.open(SITE)
+    opened = await panel(browser, desk, tab)
+    field = opened.page.get_by_label("Connect link")
+    await field.fill("https://steelyard.exam")
+    func = "() => void (document.title = 'Renamed')"
+    await browser.probe.evaluate(
+        f"(tabId) => chrome.scripting.executeScript({{ target: {{ tabId }}, func: {func} }})", tab
+    )
+    await expect(opened.page.locator("#title")).to_have_text("Renamed")
+    await opened.page.wait_for_timeout(500)  # it would be drawn anew by then
+    await expect(field).to_have_value("https://steelyard.exam")
+
+
+async def test_a_link_that_is_typed_while_the_server_is_told_of_the_end_stays(browser: Watched, desk: Room) -> None:
+    opened = await panel(browser, desk, await browser.open(SITE))
+    await opened.connect()
+    lost = {"link": "https://steelyard.example/x", "problem": {"say": "connect_lost", "values": [], "why": ""}}
+    await browser.kill()  # what it had still to do is done
+    await opened.send("(left) => chrome.storage.session.set({ connecting: { ...left, at: Date.now() } })", lost)
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    await opened.page.route("**/api/companion/token", late)
+    await opened.page.get_by_role("button", name="Disconnect from").click()
+    field = opened.page.get_by_label("Connect link")
+    await field.fill("typed")
+    await until(lambda: asyncio.sleep(0, desk.asked), lambda asked: "DELETE /api/companion/token" in asked)
+    await opened.page.wait_for_timeout(500)  # it would be drawn anew by then
+    await expect(field).to_have_value("typed")

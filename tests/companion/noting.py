@@ -74,6 +74,22 @@ class Notebook:
         field = "document.querySelector('#note')?.value ?? '(no field)'"
         await until(lambda: page.evaluate(field), lambda seen: seen == text, f"it does not show {text!r}")
 
+    async def written(self, tab: int, text: str) -> None:
+        """Waits until the note of that tab is this, and sealed where notes are kept: a field shows it before."""
+        note = f"chrome.storage.session.get('note {tab}').then((kept) => kept['note {tab}']?.text ?? '(no note)')"
+        await until(lambda: self.run(note), lambda seen: seen == text, f"the note is not {text!r}")
+        await self.run("navigator.locks.request('notes', () => 0)")
+
+    async def hold_notes(self) -> None:
+        """Nobody folds what is typed, and closed tabs are not heard of."""
+        await self.run(
+            "new Promise((held) => void (window.holding = navigator.locks.request('notes', () => {"
+            " held(); return new Promise((go) => (window.letGo = go)); })))"
+        )
+
+    async def let_notes_go(self) -> None:
+        await self.run("window.letGo(), window.holding.then(() => 0)")
+
     async def stop_worker(self) -> None:
         session: Any = await self.context.new_cdp_session(self.probe)
         await session.send("ServiceWorker.enable")

@@ -73,15 +73,12 @@ async def test_a_page_that_ends_before_its_typing_was_folded_loses_nothing(book:
     """What is sent before anything is waited for suffices, also where nobody comes to fold it but the tab's closing."""
     page, tab = await book.tab()
     panel = await book.pad(tab)
-    await book.run(
-        "new Promise((held) => void (window.holding = navigator.locks.request('notes', () => {"
-        " held(); return new Promise((go) => (window.letGo = go)); })))"
-    )
+    await book.hold_notes()
     await panel.keyboard.type("not folded")
     await panel.close()
     assert f"note {tab}" not in await book.session()
     await page.close()
-    await book.run("window.letGo(), window.holding.then(() => 0)")
+    await book.let_notes_go()
     other, number = await book.tab("/other")
     await expect((await book.panel(number)).locator(".held blockquote")).to_have_text("not folded")
     await other.close()
@@ -91,13 +88,14 @@ async def test_a_discarded_tab_keeps_its_note(book: Notebook) -> None:
     _, tab = await book.tab("/old")
     panel = await book.pad(tab)
     await panel.keyboard.type("still here")
-    await book.has(panel, "still here")
+    await book.written(tab, "still here")
     new = await book.run("(tab) => chrome.tabs.discard(tab).then((is) => is?.id)", tab)
     assert isinstance(new, int)
     await book.has(panel, "still here")
     await panel.locator("#note").press("End")
     await panel.keyboard.type("!")
     await book.has(await book.panel(new), "still here!")
+    await book.written(new, "still here!")
     notes = [name for name in await book.session() if name.startswith("note ") and "typed" not in name]
     assert notes == [f"note {new}"]
 
@@ -107,7 +105,7 @@ async def test_a_tab_with_another_number_takes_its_note_along(book: Notebook) ->
     (_, one), (_, two) = await book.tab("/1"), await book.tab("/2")
     panel = await book.pad(one)
     await panel.keyboard.type("moved")
-    await book.has(panel, "moved")
+    await book.written(one, "moved")
     await book.run(
         "([to, from]) => import('/store/notes.js').then(({ move }) => move(from, to)).then(() => 1)", [two, one]
     )
@@ -131,7 +129,7 @@ async def test_what_a_closed_tab_held_is_offered_and_can_be_taken_copied_or_let_
     await book.has(panel, "of the second")
     await held.first.get_by_role("button", name="Discard").click()
     await expect(held).to_have_count(0)
-    assert "of the first" not in str(await book.session())
+    await until(book.session, lambda kept: "of the first" not in str(kept))
 
 
 async def test_the_popup_offers_it_too(book: Notebook) -> None:
@@ -196,7 +194,8 @@ async def test_it_goes_into_the_composer_and_is_made_safe_there(book: Notebook) 
     await panel.keyboard.insert_text("see http://evil.com/x and https://example.com/a now")
     await panel.get_by_role("button", name="Put into the reply").click()
     await expect(panel.locator(".notice:visible")).to_contain_text("It stands in the reply of")
-    assert (await composer.text()).rstrip() == "see hxxp://evil[.]com/x and https://example.com/a now"
+    safe = "see hxxp://evil[.]com/x and https://example.com/a now"
+    await until(composer.text, lambda text: text.rstrip() == safe)
     await panel.locator("#note").evaluate("(field) => field.setSelectionRange(0, 3)")
     await panel.get_by_role("button", name="Put into the reply").click()
     await until(composer.text, lambda text: text.rstrip().endswith("nowsee"))
@@ -211,7 +210,7 @@ async def test_from_another_tab_it_goes_to_the_inbox_or_says_that_there_is_none(
     composer = await open_composer(book.context, "prosemirror")
     await panel.get_by_role("button", name="Put into the reply").click()
     await expect(panel.locator(".notice:visible")).to_contain_text("It stands in the reply of")
-    assert (await composer.text()).rstrip() == "a finding"
+    await until(composer.text, lambda text: text.rstrip() == "a finding")
 
 
 async def test_monospace_is_the_notes_own_and_tab_can_leave(book: Notebook) -> None:
@@ -249,6 +248,7 @@ async def test_what_can_be_put_back_is_still_offered_when_little_room_is_left(bo
     panel = await book.pad(tab)
     await panel.evaluate("document.execCommand('insertText', false, 'x'.repeat(195000))")
     await panel.get_by_role("button", name="Clear").click()
+    await book.written(tab, "")
     other = await book.pad(tab)
     await other.evaluate("document.execCommand('insertText', false, 'y'.repeat(199000))")
     await expect(panel.locator(".notice.warn")).to_have_text("There is room for 1,000 more characters in this note.")

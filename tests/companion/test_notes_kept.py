@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,8 @@ async def test_without_keeping_a_restart_forgets_with_it_the_passphrase_brings_a
         await panel.keyboard.type(", longer")
         second = await book.pad(other)
         await second.keyboard.type("of a tab that does not come back")
-        await asyncio.sleep(0.5)
+        await book.written(tab, "a secret note, longer")
+        await book.written(other, "of a tab that does not come back")
         on_disk = str(await book.kept())
         assert [word for word in ("secret", PHRASE, "basket") if word in on_disk] == []
         assert PHRASE not in str(await book.session())
@@ -81,6 +81,7 @@ async def test_a_closed_tab_is_not_kept(book: Notebook) -> None:
     page, tab = await book.tab()
     panel = await book.pad(tab)
     await panel.keyboard.type("kept as long as the tab")
+    await book.written(tab, "kept as long as the tab")
     await book.run(f"import('/store/notes.js').then(({{ keep }}) => keep('{PHRASE}')).then(() => 1)")
     sealed = [name for name in await book.kept() if name.startswith("kept note")]
     assert len(sealed) == 1
@@ -121,7 +122,7 @@ async def test_a_damaged_lock_is_said_and_can_be_discarded_and_taken_back(book: 
     _, tab = await book.tab()
     panel = await book.pad(tab)
     await panel.keyboard.type("still open")
-    await book.has(panel, "still open")
+    await book.written(tab, "still open")
     await book.run(f"import('/store/notes.js').then(({{ keep }}) => keep('{PHRASE}')).then(() => 1)")
     await book.run(DAMAGE, damage)
     await panel.reload()
@@ -144,6 +145,7 @@ async def test_what_was_forgotten_is_kept_again_when_that_is_taken_back(book: No
     _, tab = await book.tab()
     panel = await book.pad(tab)
     await panel.keyboard.type("worth keeping")
+    await book.written(tab, "worth keeping")
     await book.run(f"import('/store/notes.js').then(({{ keep }}) => keep('{PHRASE}')).then(() => 1)")
     await panel.locator("summary").click()
     await panel.get_by_role("button", name="Forget the kept notes").click()
@@ -152,8 +154,7 @@ async def test_what_was_forgotten_is_kept_again_when_that_is_taken_back(book: No
     await expect(panel.locator("summary")).to_contain_text("Notes are kept across a restart")
     await panel.locator("#note").press("End")
     await panel.keyboard.type(", more")
-    await book.has(panel, "worth keeping, more")
-    await asyncio.sleep(0.3)
+    await book.written(tab, "worth keeping, more")
     await book.run("chrome.storage.session.clear()")
     opened = "import('/store/notes.js').then(async (its) => [await its.unlock('%s'), await its.offers()])"
     right, [held] = await book.run(opened % PHRASE)

@@ -10,6 +10,7 @@ from waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 FREE = "chrome.storage.session.getBytesInUse().then((used) => chrome.storage.session.QUOTA_BYTES - used)"
+LEFT = "found by nobody else" * 500
 FILL = "(size) => chrome.storage.session.set({ filled: 'z'.repeat(size) })"
 
 
@@ -48,26 +49,35 @@ async def test_a_full_browser_is_told_and_typing_is_kept_when_there_is_room_agai
     await book.has(await book.panel(tab), "kept!" + " and this too" * 100)
 
 
-async def test_what_a_tab_takes_along_or_leaves_while_there_is_no_room_follows_when_there_is(book: Notebook) -> None:
+@pytest.mark.parametrize("part", ["", " typed 1"], ids=["the note", "what nobody has folded yet"])
+async def test_what_a_tab_takes_along_or_leaves_while_there_is_no_room_follows_when_there_is(
+    book: Notebook, part: str
+) -> None:
     """The worker hears of it once: what cannot be written then is tried again."""
     (one, tab), (_, other) = await book.tab("/1"), await book.tab("/2")
     panel = await book.pad(tab)
-    await panel.keyboard.insert_text("found by nobody else" * 50)
-    await book.has(panel, "found by nobody else" * 50)
+    if part:
+        await book.hold_notes()
+    await panel.keyboard.insert_text(LEFT)
+    await until(book.session, lambda kept: kept.get(f"note {tab}{part}", {}).get("text") == LEFT)
+    if not part:
+        await book.written(tab, LEFT)
     await panel.close()
     await book.run(FILL, await book.run(FREE) - 400)
+    if part:
+        await book.let_notes_go()
     await one.close()
     told = "(tab) => chrome.action.getTitle({ tabId: tab })"
     await until(lambda: book.run(told, other), lambda title: "cannot be kept" in title)
-    assert (await book.session())[f"note {tab}"]["text"] == "found by nobody else" * 50
+    assert (await book.session())[f"note {tab}{part}"]["text"] == LEFT
     await book.run("chrome.storage.session.remove('filled')")
     panel = await book.panel(other)
-    await expect(panel.locator(".held blockquote")).to_contain_text("found by nobody else")
+    await expect(panel.locator(".held blockquote")).to_contain_text(LEFT[:40])
     await until(lambda: book.run(told, other), lambda title: "cannot be kept" not in title, "it is still said")
 
 
 async def test_an_offer_that_finds_no_room_in_a_tab_says_so_and_stays(book: Notebook) -> None:
-    await closed_and_offered(book, "found by nobody else" * 50)
+    await closed_and_offered(book, LEFT)
     _, tab = await book.tab("/other")
     panel = await book.panel(tab)
     await panel.evaluate(
@@ -80,5 +90,5 @@ async def test_an_offer_that_finds_no_room_in_a_tab_says_so_and_stays(book: Note
         await expect(panel.locator(".held [role=alert]")).to_contain_text("the browser has no more room")
     await panel.evaluate("() => void (chrome.storage.session.set = window.set)")
     await take.click()
-    await book.has(panel, "found by nobody else" * 50)
+    await book.has(panel, LEFT)
     await expect(panel.locator(".held")).to_have_count(0)

@@ -29,32 +29,36 @@ async def fold_decisions(conn: Connection, workspace: WorkspaceId, recorded: Seq
 async def _insert(conn: Connection, workspace: WorkspaceId, made: Sequence[Recorded]) -> None:
     facts = [(each.position, json.loads(each.fact.data)) for each in made]
     decisions = [(position, codec.decision(data["d"]), data.get("shadow", False)) for position, data in facts]
-    await conn.cursor().executemany(
-        """INSERT INTO decision (workspace, decision, conversation, at, topic, weight, team, matches, winner,
-                                 winner_load, runner_up, runner_up_load, policy, engine, digest, outcome)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        [
-            (
-                workspace,
-                position,
-                new.conversation,
-                moment(new.at),
-                new.topic,
-                new.weight,
-                new.team,
-                codec.dump(new.matches),
-                new.winner,
-                new.winner_load,
-                new.runner_up,
-                new.runner_up_load,
-                new.policy,
-                new.engine,
-                bytes.fromhex(new.digest),
-                "shadow" if shadow else "pending",
-            )
-            for position, new, shadow in decisions
-        ],
-    )
+    rows = [
+        (
+            position,
+            new.conversation,
+            moment(new.at),
+            new.topic,
+            new.weight,
+            new.team,
+            codec.dump(new.matches),
+            new.winner,
+            new.winner_load,
+            new.runner_up,
+            new.runner_up_load,
+            new.policy,
+            new.engine,
+            bytes.fromhex(new.digest),
+            "shadow" if shadow else "pending",
+        )
+        for position, new, shadow in decisions
+    ]
+    await conn.execute(_INSERT, (workspace, *(list(column) for column in zip(*rows, strict=True))))
+
+
+_INSERT = """
+INSERT INTO decision (workspace, decision, conversation, at, topic, weight, team, matches, winner, winner_load,
+                      runner_up, runner_up_load, policy, engine, digest, outcome)
+SELECT %s, new.*
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::int[], %s::bigint[], %s::jsonb[],
+            %s::bigint[], %s::int[], %s::bigint[], %s::int[], %s::text[], %s::int[], %s::bytea[], %s::text[]) AS new
+"""
 
 
 async def _settle(conn: Connection, workspace: WorkspaceId, fact: Fact) -> None:

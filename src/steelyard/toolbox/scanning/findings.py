@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
@@ -28,27 +28,24 @@ async def keep_findings(
     cursor = await conn.execute("SELECT coalesce(max(finding), 0) FROM finding WHERE run = %s", [run])
     row = await cursor.fetchone()
     first = (row[0] if row else 0) + 1
-    async with conn.cursor() as writing:
-        await writing.executemany(
-            "INSERT INTO finding (workspace, run, finding, kind, place, severity, rule, pack, author, licence, about,"
-            " evidence, sha256, at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (workspace, run, first + number, each.kind, each.place[:4000], *each.hit, each.sha256, now)
-                for number, each in enumerate(_rows(chosen[:MOST]))
-            ],
-        )
+    if rows := [_row(each) for each in chosen[:MOST]]:
+        numbers = list(range(first, first + len(rows)))
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await conn.execute(_INSERT, [workspace, run, now, numbers, *columns])
     return len(chosen)
 
 
-class _Row(NamedTuple):
-    kind: str
-    place: str
-    hit: tuple[str, ...]
-    sha256: str
+_INSERT: Final = """
+INSERT INTO finding (workspace, run, at, finding, kind, place, severity, rule, pack, author, licence, about, evidence,
+                     sha256)
+SELECT %s, %s, %s, new.*
+FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[]) AS new
+"""
 
 
-def _rows(found: Sequence[Finding]) -> list[_Row]:
-    return [_Row(each.kind, each.place, tuple(map(_storable, each.hit)), each.sha256) for each in found]
+def _row(found: Finding) -> tuple[str, ...]:
+    return str(found.kind), found.place[:4000], *map(_storable, found.hit), found.sha256
 
 
 def _storable(text: str) -> str:

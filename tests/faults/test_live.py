@@ -321,20 +321,10 @@ async def test_too_many_calls_are_made_later(app_url: str, tmp_path: Path) -> No
 
 # The command line
 
-KEYS = {
-    "received",
-    "stored",
-    "duplicates",
-    "ignored",
-    "decided",
-    "delivered",
-    "waiting",
-    "lost",
-    "decision_p50_ms",
-    "decision_p99_ms",
-    "webhook_to_assigned_p99_ms",
-    "max_minus_mean_weight",
-}
+KEYS = set(
+    "received unanswered stored duplicates ignored decided delivered waiting lost decision_p50_ms decision_p99_ms"
+    " webhook_to_assigned_p99_ms max_minus_mean_weight".split()
+)
 
 
 async def demo(*arguments: str) -> asyncio.subprocess.Process:
@@ -349,11 +339,18 @@ async def figures(process: asyncio.subprocess.Process, seconds: float) -> dict[s
     return json.loads(output.splitlines()[-1])
 
 
+def check_stored(told: dict[str, Any]) -> None:
+    """All that was answered is stored, and of what was answered too late some."""
+    stored = told["stored"] + told["duplicates"]
+    assert told["received"] <= stored <= told["received"] + told["unanswered"]
+
+
 async def test_the_demo_prints_what_happened() -> None:
     told = await figures(await demo("--duration", "8", "--rate", "10"), 100)
     assert told.keys() >= KEYS
     assert told["lost"] == 0
-    assert told["received"] == told["stored"] + told["duplicates"] > 50
+    check_stored(told)
+    assert told["received"] > 50
     assert told["decided"] >= told["conversations"] - told["waiting"] > 0
     assert told["decided"] == told["delivered"] + told["overtaken"] + told["failed"]
     assert told["max_minus_mean_weight"] >= 0
@@ -389,6 +386,6 @@ async def test_a_file_of_real_messages_goes_through_and_breaks_no_page() -> None
     told = await telling
     assert told["conversations"] == count
     assert told["lost"] == 0
-    assert told["received"] == told["stored"] + told["duplicates"]
+    check_stored(told)
     assert told["failed"] == 0
     assert told["decided"] >= count - told["waiting"]

@@ -55,6 +55,8 @@ class Stage(NamedTuple):
     """Web and worker, running inside."""
     settle: Callable[[WorkspaceId], Awaitable[None]]
     """Lets people in, once the teammates that they are in Intercom are known."""
+    read: Callable[[WorkspaceId], Awaitable[None]]
+    """Has everything read from Intercom, as it is every few minutes anyway."""
 
 
 async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> dict[str, Any]:
@@ -72,6 +74,9 @@ async def show(stage: Stage, options: Options, ready: Callable[[str], None]) -> 
             ready(simulator.base_url)
             await _live(simulator, written, options)
             await _until_quiet(stage.database, workspace, simulator)
+            if simulator.workspace.record.counts["failed"]:  # Intercom gave up telling: only a reading shows it
+                await stage.read(workspace)
+                await _until_quiet(stage.database, workspace, simulator)
             return await figures(stage.database, workspace, simulator)
 
 
@@ -146,7 +151,7 @@ async def _knows_engineers(database: Database, workspace: WorkspaceId) -> bool:
 
 
 async def _until_quiet(database: Database, workspace: WorkspaceId, simulator: Simulator) -> None:
-    """Until everything is told, handled and delivered, the last echoes too, however long, as long as it goes on."""
+    """Until everything is told, handled, delivered and read back, the last echoes too, as long as it goes on."""
     clock = asyncio.get_running_loop().time
     for _ in range(2):
         least, end = math.inf, math.inf
@@ -155,7 +160,7 @@ async def _until_quiet(database: Database, workspace: WorkspaceId, simulator: Si
                 least, end = left, clock() + _PATIENCE
             if clock() > end:
                 raise SteelyardError(
-                    f"the demo hangs: {left} webhooks or deliveries do not go on. See the output above"
+                    f"the demo hangs: {left} webhooks, deliveries or readings do not go on. See the output above"
                 )
         await asyncio.sleep(0.5)
 
@@ -173,6 +178,7 @@ async def _count(database: Database, workspace: WorkspaceId, query: Any) -> int:
 
 _UNSETTLED = """
 SELECT (SELECT count(*) FROM inbox WHERE handled_at IS NULL) + (SELECT count(*) FROM decision WHERE outcome = 'pending')
+     + (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND task_name LIKE 'routing.%')
 """
 
 # Figures
@@ -187,6 +193,7 @@ async def figures(database: Database, workspace: WorkspaceId, simulator: Simulat
     stored, duplicates, ignored, decided, delivered, overtaken, failed, waiting, p50, p99 = row or (0,) * 10
     return {
         "received": told["webhooks"]["accepted"],
+        "unanswered": told["webhooks"]["by_status"].get("0", 0),
         "stored": stored,
         "duplicates": duplicates,
         "ignored": ignored,

@@ -15,6 +15,7 @@ from steelyard.config import Settings, to_environment
 from steelyard.demo import run as demonstration
 from steelyard.demo.hosting import Site
 from steelyard.demo.intercom import Simulator
+from steelyard.jobs.app import deferring_app
 from steelyard.jobs.processes import run
 from steelyard.kit.ids import WorkspaceId
 from steelyard.main import ground
@@ -28,6 +29,7 @@ from steelyard.people.members import Staff
 from steelyard.people.passwords import hashed
 from steelyard.people.permissions import Role
 from steelyard.routing.connections import Link
+from steelyard.routing.tasks import ActJobs
 from steelyard.routing.teammates import read_teammates
 from steelyard.store.database import Database
 from steelyard.store.embedded import APP
@@ -85,7 +87,11 @@ async def _demo(
                     await register(conn, workspace, settings.keys, site, datetime.now(UTC))
                 beside.append(group.create_task(hold_wordpress(settings, url, site)))
 
-        stage = demonstration.Stage(database, connect, processes(environment), settle)
+        async def read(workspace: WorkspaceId) -> None:
+            async with database.transaction(workspace) as conn:
+                await ActJobs(deferring_app()).read_everything(conn, workspace)
+
+        stage = demonstration.Stage(database, connect, processes(environment), settle, read)
         try:
             return await demonstration.show(stage, demonstration.Options(settings.cell, desk, *options), ready)
         finally:

@@ -321,10 +321,12 @@ async def test_too_many_calls_are_made_later(app_url: str, tmp_path: Path) -> No
 
 # The command line
 
-KEYS = set(
-    "received unanswered stored duplicates ignored decided delivered waiting lost decision_p50_ms decision_p99_ms"
-    " webhook_to_assigned_p99_ms max_minus_mean_weight".split()
-)
+KEYS = {
+    "ignored",
+    "decision_p50_ms",
+    "decision_p99_ms",
+    "webhook_to_assigned_p99_ms",
+}
 
 
 async def demo(*arguments: str) -> asyncio.subprocess.Process:
@@ -339,18 +341,17 @@ async def figures(process: asyncio.subprocess.Process, seconds: float) -> dict[s
     return json.loads(output.splitlines()[-1])
 
 
-def check_stored(told: dict[str, Any]) -> None:
-    """All that was answered is stored, and of what was answered too late some."""
-    stored = told["stored"] + told["duplicates"]
-    assert told["received"] <= stored <= told["received"] + told["unanswered"]
+def check_stored(told: dict[str, Any]) -> int:
+    """All that was answered is stored, and some of what was answered too late; how many."""
+    assert 0 <= told["stored"] + told["duplicates"] - told["received"] <= told["unanswered"]
+    return told["stored"]
 
 
 async def test_the_demo_prints_what_happened() -> None:
     told = await figures(await demo("--duration", "8", "--rate", "10"), 100)
     assert told.keys() >= KEYS
     assert told["lost"] == 0
-    check_stored(told)
-    assert told["received"] > 50
+    assert check_stored(told) > 50
     assert told["decided"] >= told["conversations"] - told["waiting"] > 0
     assert told["decided"] == told["delivered"] + told["overtaken"] + told["failed"]
     assert told["max_minus_mean_weight"] >= 0

@@ -165,6 +165,7 @@ async def test_the_focus_stays_while_everything_around_it_changes(browser: Brows
 async def test_one_team_alone_goes_on_live(browser: Browser, console: Console) -> None:
     page, wrong = await open_page(browser, f"{console.url}/desk")
     await page.get_by_role("link", name="Security", exact=True).click()
+    await page.wait_for_url("**/desk?*")
     await expect(page.get_by_text("Live", exact=True)).to_be_visible()
     assert sorted(await order(page)) == ["engineer-102", "engineer-107", "engineer-109"]
     await console.desk.ask(7001, "DNS", "malware in wp-content", "new.example", team=8)
@@ -239,6 +240,7 @@ async def test_without_scripts_it_is_still_a_desk(browser: Browser, console: Con
 async def test_a_theme_is_remembered(browser: Browser, console: Console) -> None:
     page, _ = await open_page(browser, f"{console.url}/decisions", color_scheme="light")
     await page.get_by_role("link", name="Dark").click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await page.get_by_role("link", name="Desk", exact=True).click()
     await page.wait_for_url("**/desk")
     assert await page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(17, 19, 21)"

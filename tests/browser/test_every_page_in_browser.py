@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Response
+from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 from psycopg.types.json import Jsonb
 from served_console import ROOT, Served
 
@@ -198,6 +198,7 @@ async def test_a_page(path: str, address: Callable[[str], str], open_page: Any) 
     for language in ("en", "fr"):
         for theme in ("light", "dark"):
             page, wrong, loaded = await open_page(address(path), theme, language)
+            await expect(page.locator("[data-fragment] [data-failed][hidden]")).to_have_count(0)  # all parts are there
             await page.evaluate(axe)
             found = await page.evaluate(
                 "axe.run().then((result) => result.violations.map((each) => [each.id, each.nodes[0].html]))"

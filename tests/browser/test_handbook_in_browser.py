@@ -114,6 +114,7 @@ async def test_a_page_is_written_previewed_kept_and_undone(page: Page) -> None:
     await page.locator(".prose strong", has_text="twice").wait_for()
     await page.get_by_role("button", name="Keep this text").click()
     await page.get_by_text("The page is changed.").wait_for()
+    await page.wait_for_load_state()  # then its keys are heard
     await page.keyboard.press("z")
     await page.get_by_text("The text before the last change is back.").wait_for()
     await page.get_by_role("heading", name="How to find out, step by step").wait_for()

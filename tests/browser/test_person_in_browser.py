@@ -49,12 +49,18 @@ async def person(
     return page
 
 
+async def accepted(page: Page) -> None:
+    """Waits until it is said, and the page has heard it: what was typed is forgotten then."""
+    await expect(page.locator("[data-accepted]")).to_be_visible()
+    await page.wait_for_load_state()
+
+
 async def choose(page: Page, zone: str, keys: bool) -> None:
     await page.goto("/".join([*page.url.split("/")[:3], "account"]))
     await page.select_option("#field-zone", zone)
     await page.set_checked("#field-single_keys", keys)
     await page.click("form[data-draft] .primary")
-    await expect(page.locator("[data-accepted]")).to_be_visible()
+    await accepted(page)
 
 
 async def test_zone_and_keys_follow_what_was_chosen(person: Page, served: Served) -> None:
@@ -96,7 +102,7 @@ async def test_an_expired_login_loses_nothing(person: Page, served: Served, data
     await expect(person.locator("#field-name")).to_have_value(NOTE)
     await expect(person.locator("[data-restored]")).to_be_visible()
     await person.click("form[data-draft] .primary")
-    await expect(person.locator("[data-accepted]")).to_be_visible()
+    await accepted(person)
     await person.goto(f"{served.url}/account")
     await expect(person.locator("[data-restored]")).to_be_hidden()
 
@@ -107,14 +113,14 @@ async def test_a_stale_edit_asks_which_one_stands(person: Page, served: Served) 
     await other.goto(f"{served.url}/account")
     await other.fill("#field-name", "Amélie Elsewhere")
     await other.click("form[data-draft] .primary")
-    await expect(other.locator("[data-accepted]")).to_be_visible()
+    await accepted(other)
     await person.fill("#field-name", "Amélie Here")
     await person.click("form[data-draft] .primary")
     await expect(person.locator("fieldset.stale del")).to_have_text("Elsewhere")
     await expect(person.locator("fieldset.stale ins")).to_have_text("Here")
     await expect(person.locator("[name='pick.name']").first).to_be_focused()
     await person.click("form[data-draft] .primary")
-    await expect(person.locator("[data-accepted]")).to_be_visible()
+    await accepted(person)
     await expect(person.locator("button.who")).to_contain_text("Amélie Here")
 
 
@@ -127,7 +133,7 @@ async def test_what_was_sent_with_an_expired_login_is_sent_again_with_one_press(
     await person.fill("#password", PASSWORD)
     await person.click("main .primary")
     await person.get_by_role("button", name="Send it now").click()
-    await expect(person.locator("[data-accepted]")).to_be_visible()
+    await accepted(person)
     await person.goto(f"{served.url}/account")
     await expect(person.locator("#field-name")).to_have_value(NOTE)
     await expect(person.locator("[data-restored]")).to_be_hidden()

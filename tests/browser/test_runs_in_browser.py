@@ -120,8 +120,8 @@ async def test_a_shop_is_reset_and_put_back(browser: Browser, console: str) -> N
     assert "Spring steelyard" not in fresh
 
     await undo.click()
-    await expect(page.get_by_text("✓ Done")).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_role("heading", name="Undo Reset WordPress on shop.example")).to_be_visible()
+    await expect(page.get_by_text("✓ Done")).to_be_visible(timeout=PATIENCE)
     back = await at_site(page, console, "/")
     assert "Spring steelyard" in back
     assert title_of(back) == title_of(before)

@@ -133,6 +133,7 @@ async def test_a_leads_morning_with_the_settings_by_keyboard(browser: Browser, c
     await page.get_by_text("took it").wait_for()
     await page.get_by_role("button", name="Remove On call").press("Enter")
     await page.get_by_text("On call is told nothing any more").wait_for()
+    await page.wait_for_load_state()  # then its keys are heard
     await page.keyboard.press("z")
     await page.get_by_text("On call is told of alarms again").wait_for()
     assert refused == []

@@ -9,7 +9,7 @@ from typing import Any
 
 from composing import CHROMIUM, MODULES, ROOT
 from playwright.async_api import BrowserContext, Page, Playwright
-from waiting import PATIENCE
+from waiting import PATIENCE, until
 
 AXE = MODULES / "axe-core/axe.min.js"
 HELP = "https://help.example"
@@ -53,6 +53,16 @@ async def is_accessible(page: Page, theme: Any, width: int) -> None:
 
 async def kept(page: Page) -> dict[str, Any]:
     return await page.evaluate("chrome.storage.sync.get()")
+
+
+async def keeps(page: Page, wanted: dict[str, Any]) -> None:
+    """Waits until this is what was chosen: what is shown may still be what was there before."""
+    await until(lambda: kept(page), lambda found: found == wanted)
+
+
+async def tells(page: Page, name: str, wanted: Any) -> None:
+    """Waits until the worker tells the part in pages this."""
+    await until(lambda: composer(page), lambda told: told and told[name] == wanted)
 
 
 async def trust(page: Page, text: str) -> None:

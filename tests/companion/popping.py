@@ -97,3 +97,19 @@ async def popping(extension: Path, profile: Path, language: str = "en") -> Async
         await until(lambda: own.evaluate(STARTED), bool, "it has not started")
         yield Popping(context, base, own)
         await context.close()
+
+
+async def copied(page: Page, label: str) -> str:
+    """What a press of that button leaves in the clipboard, once the button has said that it is there."""
+    button = page.get_by_role("button", name=label, exact=True)
+    await button.evaluate(HEARD)
+    await button.click()
+    await until(lambda: page.evaluate("said"), lambda said: "✓ Copied" in said, "it does not say so")
+    return await page.evaluate("navigator.clipboard.readText()")
+
+
+HEARD = """(button) => {
+  const said = (window.said = []);
+  new MutationObserver(() => said.push(button.textContent)).observe(button, { childList: true });
+}"""
+"""What a button says from then on, even if for a moment."""

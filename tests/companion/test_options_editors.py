@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from choosing import HELP, REGISTERED, composer, copied, kept, start, toast
+from choosing import HELP, REGISTERED, composer, copied, kept, start, tells, toast
 from composing import CHROMIUM, ROOT, welcome
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Page, async_playwright, expect
 from waiting import until as eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -47,21 +47,28 @@ async def test_an_editor_is_watched_on_its_origin_and_no_longer_when_removed(pag
     )
     await page.evaluate(RECORDED)
     await page.click("#places >> role=button[name='Remove https://help.example']")
-    await page.wait_for_selector("#undo:focus")
-    assert (await composer(page))["kinds"] == []
-    assert await page.evaluate("asked") == ["remove https://help.example/*"]
+    await tells(page, "kinds", [])
+    await asked_for(page, "remove https://help.example/*")
+    await expect(page.locator("#places li")).to_have_count(0)
     await page.click("#undo")
     await page.wait_for_selector("#places >> text=Watched")
-    assert await page.evaluate("asked") == ["remove https://help.example/*", "request https://help.example/*"]
+    await asked_for(page, "remove https://help.example/*", "request https://help.example/*")
+
+
+async def asked_for(page: Page, *wanted: str) -> None:
+    """Waits until the browser would have been asked for this: that comes after what was chosen is kept and told."""
+    await eventually(lambda: page.evaluate("asked"), lambda asked: asked == [*wanted])
 
 
 async def test_a_permission_that_something_else_needs_is_not_given_back(page: Page) -> None:
     await fill_editor(page, origin="https://help.example:8443")
     await page.wait_for_selector("#places >> text=Watched")
+    await expect(page.locator("#editor")).to_be_hidden()  # it is done with what was typed
     await fill_editor(page, origin="https://help.example")
     await page.wait_for_selector("#places li >> nth=1")
     await page.evaluate(RECORDED)
     await page.click("#places >> role=button[name='Remove https://help.example']")
+    await expect(page.locator("#places li")).to_have_count(1)
     await page.wait_for_selector("#undo:focus")
     await page.wait_for_timeout(100)
     assert await page.evaluate("asked") == []
@@ -90,7 +97,7 @@ async def test_an_editor_is_begun_where_it_is_allowed_and_ended_when_that_is_tak
     await stop_workers(page)
     assert (await composer(page))["kinds"][0]["hosts"] == ["help.example"]
     assert await page.evaluate(REGISTERED) == [f"{HELP}/*"]
-    await writes_safely(page.context)
+    await writes_safely(page)
     await page.evaluate("chrome.storage.sync.clear()")
     await until(page, [])
 
@@ -103,19 +110,34 @@ async def until(page: Page, matches: list[str]) -> None:
 async def stop_workers(page: Page) -> None:
     """As the browser does with one that has nothing to do."""
     session: Any = await page.context.new_cdp_session(page)
+    running: dict[str, str] = {}
+    session.on(
+        "ServiceWorker.workerVersionUpdated",
+        lambda told: running.update({each["versionId"]: each["runningStatus"] for each in told["versions"]}),
+    )
     await session.send("ServiceWorker.enable")
-    await session.send("ServiceWorker.stopAllWorkers")
+
+    async def states() -> set[str]:
+        await session.send("ServiceWorker.stopAllWorkers")  # what was on its way may have woken it again
+        return set(running.values())
+
+    await eventually(states, lambda told: told == {"stopped"}, "it runs")
     await session.detach()
 
 
-async def writes_safely(context: BrowserContext) -> None:
+AT_WORK = "chrome.storage.session.get().then((all) => Object.keys(all).some((name) => name.startsWith('composer ')))"
+
+
+async def writes_safely(page: Page) -> None:
     """In a text field of the site that was set, untrusted links become unclickable."""
+    context = page.context
     await context.route(
         f"{HELP}/**", lambda route: route.fulfill(body="<textarea></textarea>", content_type="text/html")
     )
     site = await context.new_page()
     await site.goto(f"{HELP}/inbox")
     await site.click("textarea")
+    await eventually(lambda: page.evaluate(AT_WORK), bool, "the companion is not at work in it")
     await site.keyboard.type("see http://evil.com/x now ", delay=5)
     await expect(site.locator("textarea")).to_have_value(re.compile(r"^see hxxp://evil\[\.\]com/x now"))
     await site.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from choosing import composer, copied, is_accessible, start
 from composing import CHROMIUM, welcome
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 pytestmark = pytest.mark.slow
 
@@ -81,8 +81,9 @@ async def test_what_the_company_manages_counts_is_shown_as_such_and_cannot_be_ch
         assert await page.is_disabled("#notes-too input")
         assert "Your company" in await page.inner_text("#notes-too")
         assert await page.locator("#domains li button").count() == 0
-        assert "https://steelyard.corp.example" in await page.inner_text("#connected")
+        await expect(page.locator("#connected")).to_contain_text("https://steelyard.corp.example")
         assert await page.locator("#server").count() == 0
+        await expect(page.locator("#places li")).to_have_count(1)
         assert await page.locator("#places li button", has_text="Remove").count() == 0
         assert "under “com”" in await page.inner_text("#wrong")
         await page.wait_for_selector("#in-force >> text=version 12")

@@ -96,6 +96,7 @@ async def test_what_was_begun_for_a_tab_that_was_left_meanwhile_is_thrown_away(b
 async def test_the_parts_are_tabs_by_keyboard_and_address(book: Notebook) -> None:
     _, tab = await book.tab()
     panel = await book.panel(tab, part="notes")
+    await panel.locator("#note").wait_for()  # it hears the keys
     await panel.locator("#tab-notes").focus()
     await panel.keyboard.press("ArrowRight")
     await expect(panel.locator("#tab-toolbox")).to_be_focused()

@@ -13,7 +13,7 @@ import pytest_asyncio
 from composing import CHROMIUM, MODULES
 from origin import Origin, serving
 from playwright.async_api import Page, expect
-from popping import Popping, Site, popping
+from popping import Popping, Site, copied, popping
 from watching import permitted
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -68,13 +68,6 @@ def nothing_wrong(request: pytest.FixtureRequest) -> Any:
         browser: Popping = request.getfixturevalue("browser")
         wrong, browser.wrong = browser.wrong, []
         assert wrong == []
-
-
-async def copied(page: Page, label: str) -> str:
-    """What a press of that button leaves in the clipboard."""
-    await page.get_by_role("button", name=label, exact=True).click()
-    await expect(page.get_by_text("✓ Copied").last).to_be_visible()
-    return await page.evaluate("navigator.clipboard.readText()")
 
 
 async def accessible(page: Page) -> None:
@@ -160,6 +153,7 @@ async def test_every_header_is_there_explained_and_what_may_explain_a_problem_st
     site = await browser.site(origin.at("/all", "all.example", header=WORDPRESS))
     view = await browser.open("view", site, 420)
     sent = {line.split(":")[0] for line in WORDPRESS}
+    await expect(view.locator(".group").first).to_be_visible()
     names = [name.strip() for name in await view.locator(".group dt").all_inner_texts()]
     assert sent <= {name.rstrip(":") for name in names}
     assert await view.locator(".group h2").all_inner_texts() == [
@@ -214,6 +208,7 @@ async def test_a_second_load_is_compared_and_noise_is_folded(browser: Popping, o
     await browser.known(site, url, now)
     panel = view.locator(".panel", has=view.get_by_role("heading", name="Since the last load"))
     read = "(all) => all.map((each) => [each.firstChild.textContent, each.textContent])"
+    await expect(panel).to_be_visible()
     lines: dict[str, str] = dict(await panel.locator(":scope > dl > div").evaluate_all(read))
     assert ("MISS" in lines["x-cache"], "HIT" in lines["x-cache"]) == (True, True)
     assert ("new" in lines["x-new"], "gone" in lines["x-gone"]) == (True, True)
@@ -314,6 +309,7 @@ async def test_dns_names_are_asked_for_by_a_press_alone_and_only_where_connected
     assert not [path for path in origin.asked if path.startswith("/api/")]
     try:
         await browser.run("(team) => chrome.storage.local.set(team)", team)
+        await expect(popup.locator(".error")).to_be_empty()  # it is drawn anew: a press while it is would be lost
         await popup.get_by_role("button", name="Look up its DNS names").click()
         await expect(popup.locator(".names dd")).to_have_text(["192.0.2.1", "x.kinsta.cloud"])
         await expect(popup.locator(".verdict")).to_contain_text("Hosted by Kinsta: the name x.kinsta.cloud is theirs.")
@@ -337,7 +333,9 @@ async def test_popup_and_headers_are_accessible_at_any_width(browser: Popping, o
         pytest.skip("no axe: npm ci")
     last = origin.at("/a", "axe.example", header=[*WORDPRESS, *KINSTA, "X-Long: " + "x" * 3000])
     site: Site = await browser.site(last)
+    now = time.time() * 1000
     await site.page.reload()
+    await browser.known(site, last, now)
     for name, width in [("popup", 380), ("view", 320)]:
         page = await browser.open(name, site, width, theme)
         await expect(page.locator("dl").first).to_be_visible()

@@ -7,6 +7,7 @@ import re
 import pytest
 from noting import Notebook
 from playwright.async_api import expect
+from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -84,7 +85,8 @@ async def test_what_was_begun_for_a_tab_that_was_left_meanwhile_is_thrown_away(b
         [tabs[0][1], nth],
     )
     await tabs[0][0].bring_to_front()
-    await panel.wait_for_function("window.go !== undefined", polling=50)
+    # `wait_for_function` asks once only: the page's policy forbids what it would do then.
+    await until(lambda: panel.evaluate("window.go !== undefined"), bool, "it does not ask")
     await tabs[1][0].bring_to_front()
     await book.has(panel, "of /1")
     await panel.evaluate("window.go()")

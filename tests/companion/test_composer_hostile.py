@@ -204,7 +204,7 @@ async def test_a_hint_has_to_be_seen_before_it_can_be_pressed(inbox: BrowserCont
     composer = await open_composer(inbox, "plain")
     await composer.type("see http://evil.com ")
     await composer.until("see hxxp://evil[.]com")
-    place = (await composer.hint())["Put it back"]
+    place = (await until(composer.hint, lambda hint: "Put it back" in hint))["Put it back"]
     await composer.page.evaluate(LATE_CLICK)
     for name in ("org", "net", "biz"):  # again where this machine was too slow for it to say anything
         await composer.page.wait_for_timeout(READ)

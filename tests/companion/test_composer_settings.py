@@ -99,8 +99,7 @@ async def test_an_update_under_an_open_page(context: BrowserContext) -> None:
     async with context.expect_event("serviceworker"):
         await worker.evaluate("void setTimeout(() => chrome.runtime.reload(), 50)")
     await composer.type("see http://evil.com/x now ")
-    said = await composer.hint()
-    assert [text for text in said if "reload this page" in text] != []
+    await until(composer.hint, lambda hint: any("reload this page" in text for text in hint))
     await composer.paste("http://evil.org/y ")
     await composer.page.keyboard.press("Control+Enter")
     assert (await composer.text()).rstrip() == "see http://evil.com/x now http://evil.org/y"
